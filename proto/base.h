@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* The few idioms that every file uses: ownership, sizes, owners of members. */
+#pragma once
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Runs `function(&variable)` when the variable goes out of scope. */
+#define _cleanup_(function) __attribute__((__cleanup__(function)))
+
+#define _warn_unused_ __attribute__((__warn_unused_result__))
+#define _printf_(format, first) __attribute__((__format__(__printf__, format, first)))
+
+/* Hands a pointer or a descriptor over: the variable no longer owns it. */
+#define TAKE_PTR(pointer)                                                                          \
+	({                                                                                         \
+		__typeof__(pointer) *_take_from = &(pointer);                                      \
+		__typeof__(pointer) _taken = *_take_from;                                          \
+		*_take_from = NULL;                                                                \
+		_taken;                                                                            \
+	})
+
+#define TAKE_FD(fd)                                                                                \
+	({                                                                                         \
+		int *_take_from = &(fd);                                                           \
+		int _taken = *_take_from;                                                          \
+		*_take_from = -1;                                                                  \
+		_taken;                                                                            \
+	})
+
+#define container_of(pointer, type, member)                                                        \
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+static inline void freep(void *pointer)
+{
+	free(*(void **)pointer);
+}
+
+static inline void closep(const int *fd)
+{
+	if (*fd >= 0) {
+		(void)close(*fd); /* nothing to do about a failing close */
+	}
+}
