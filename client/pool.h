@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Kept connections: a free list, so that no lock is held across a call. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proto/base.h"
+#include "proto/limits.h"
+
+/* One connection, in the hands of one thread between take and put. */
+struct pooled {
+	int fd;	      /* -1: none */
+	dev_t device; /* of the socket: the descriptor may become something else */
+	ino_t inode;
+	uint32_t timeout_ms; /* that SO_RCVTIMEO was set to */
+};
+
+/* A kept connection that still is one; `fd` is -1 when there is none. 0 or -ENOMEM. */
+int pool_take(struct pooled *ret_connection) _warn_unused_;
+
+/* A new connection, in the caller's hands. */
+void pool_add(const struct pooled *connection);
+
+/* Gives a connection back after a call that went well; closes it when there are enough. */
+void pool_put(const struct pooled *connection);
+
+/* Closes a connection, if the descriptor is still its. */
+void pool_close(const struct pooled *connection);
+
+/* Fills in what pool_take() recognises the socket by. 0 or -errno. */
+int pool_identify(int fd, struct pooled *ret_connection) _warn_unused_;
+
+/* Ends whose broker stayed away: to be told it first when it is back (A10). */
+struct pending_end {
+	uint8_t request_id[REQUEST_ID_BYTES];
+	uint32_t session;
+	uint32_t join;
+	char key[SESSION_KEY_DIGITS + 1]; /* of an attached session, else "" */
+};
+
+/* Keeps one; the oldest goes when there are too many. */
+void pool_add_pending(const struct pending_end *end);
+/* Takes the oldest out. false: there is none. */
+bool pool_take_pending(struct pending_end *ret_end);
+
+/* For state.c, with the lock held: in a forked child, closes the parent's connections. */
+void pool_reset(void);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The native face's session, for the library's own files. */
+#pragma once
+
+#include <stdint.h>
+
+#pragma GCC visibility push(default) /* what is declared there is exported */
+#include "client/rstrtmgr.h"
+#pragma GCC visibility pop
+#include "client/transport.h"
+#include "proto/base.h"
+#include "proto/limits.h"
+
+struct rm_session {
+	uint64_t epoch; /* of the process that made it: a forked child's differs */
+	uint32_t id;
+	uint32_t join; /* 0: it is the primary's */
+	char key[SESSION_KEY_DIGITS + 1];
+	bool is_attached; /* acts by its key */
+};
+
+/* Makes a call and turns everything that can go wrong into the Win32 code that the caller of
+ * the face is owed. `ret_reply` is to be freed by transport_reply_done() in any case. */
+int session_call(Rm__Request *request, struct transport_reply *ret_reply) _warn_unused_;
