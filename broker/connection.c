@@ -298,10 +298,29 @@ static void update_poll(struct connection *connection)
 	}
 }
 
+/* Sends the replies; and when the peer has taken them all, goes on with the frames that were
+ * held back, until it is slow again or only a half one is left. */
+static int flush_and_serve(struct connection *connection)
+{
+	size_t served;
+	int r;
+
+	do {
+		served = 0;
+		r = flush(connection, &connection->shared->replies);
+		if (r == 0 && connection->out.size == 0 && connection->in.size) {
+			served = serve_frames(connection, connection->in.data, connection->in.size);
+			frame_buffer_consume(&connection->in, served);
+			r = connection->is_closing ? 0 : charge(connection);
+		}
+	} while (served && r == 0 && !connection->is_closing);
+	return r;
+}
+
 static void finish_event(struct connection *connection, int r)
 {
 	if (!connection->is_closing && r == 0) {
-		r = flush(connection, &connection->shared->replies);
+		r = flush_and_serve(connection);
 	}
 	connection->shared->replies.size = 0;
 	if (r == -ENOBUFS) {
@@ -328,11 +347,10 @@ static void on_readable(struct connection *connection)
 	}
 }
 
-/* Sends what was kept back; when all of it is gone, goes on with what was received before. */
+/* Sends what was kept back. */
 static void on_writable(struct connection *connection)
 {
 	ssize_t n = send_now(connection, connection->out.data, connection->out.size);
-	size_t served;
 
 	if (n < 0) {
 		connection_close(connection);
@@ -341,8 +359,6 @@ static void on_writable(struct connection *connection)
 	frame_buffer_consume(&connection->out, (size_t)n);
 	if (connection->out.size == 0) {
 		call_clear(&connection->call);
-		served = serve_frames(connection, connection->in.data, connection->in.size);
-		frame_buffer_consume(&connection->in, served);
 	}
 	finish_event(connection, connection->is_closing ? 0 : charge(connection));
 }

@@ -370,21 +370,26 @@ static int lay_out(struct journal *journal, uint32_t session, const uint8_t *pay
 	return 0;
 }
 
+/* Behind what is kept there is always room for one header of zeroes: the end. */
+int journal_reserve(struct journal *journal, uint64_t keep)
+{
+	uint64_t end = journal->tail + keep + JOURNAL_RECORD_HEADER_BYTES;
+
+	return end > journal->reserved ? reserve(journal, end) : 0;
+}
+
 int journal_append(struct journal *journal, uint32_t session, const uint8_t *payload, size_t size,
 		   uint64_t keep)
 {
 	uint64_t total = journal_record_bytes(size);
-	uint64_t end = journal->tail + total + JOURNAL_RECORD_HEADER_BYTES + keep;
 	int r;
 
 	if (journal->is_broken) {
 		return -EIO;
 	}
-	if (end > journal->reserved) {
-		r = reserve(journal, end);
-		if (r < 0) {
-			return r;
-		}
+	r = journal_reserve(journal, total + keep);
+	if (r < 0) {
+		return r;
 	}
 	r = lay_out(journal, session, payload, size);
 	if (r < 0) {

@@ -105,6 +105,9 @@ void journal_close(struct journal *journal);
  * published anew; the name goes to `ret_path`. */
 int journal_set_aside(const char *path, const char *why, char *ret_path, size_t size) _warn_unused_;
 
+/* Sees that `keep` bytes can still be appended, on a full disk as well. -errno: they can't. */
+int journal_reserve(struct journal *journal, uint64_t keep) _warn_unused_;
+
 /* Appends one record with one write(2). `keep` bytes stay reserved behind it, so that later
  * records of that many bytes fit on a full disk. -errno: nothing was changed. */
 int journal_append(struct journal *journal, uint32_t session, const uint8_t *payload, size_t size,

@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define LINE_BYTES 2048
+#define NS_PER_SECOND UINT64_C(1000000000)
 
 static int max_priority = LOG_INFO; /* written by log_init() alone, before anything runs */
 static bool to_journal;
@@ -39,6 +41,20 @@ void log_init(int priority)
 bool log_is_on(int priority)
 {
 	return priority <= max_priority;
+}
+
+bool log_limit(uint64_t *last_ns)
+{
+	struct timespec now;
+	uint64_t now_ns;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* this clock always exists */
+	now_ns = (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+	if (*last_ns && now_ns - *last_ns < NS_PER_SECOND) {
+		return false;
+	}
+	*last_ns = now_ns;
+	return true;
 }
 
 static const char *priority_name(int priority)

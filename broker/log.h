@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <syslog.h>
 
 #include "proto/base.h"
@@ -18,6 +19,10 @@ void log_write(int priority, const char *format, ...) _printf_(2, 3);
 
 /* Writes "MESSAGE: strerror(error)" and returns `error` (-errno) as it is. */
 int log_write_errno(int priority, int error, const char *format, ...) _printf_(3, 4);
+
+/* Whether a line that somebody else can provoke may be written: true at most once a second.
+ * `last_ns` is the line's own memory, 0 at first. */
+bool log_limit(uint64_t *last_ns);
 
 #define log_at(priority, ...) (log_is_on(priority) ? log_write(priority, __VA_ARGS__) : (void)0)
 #define log_error(...) log_at(LOG_ERR, __VA_ARGS__)

@@ -13,8 +13,6 @@
 #include "broker/peer.h"
 #include "proto/status.h"
 
-#define NS_PER_SECOND UINT64_C(1000000000)
-
 static uint64_t now_us(void)
 {
 	struct timespec now;
@@ -69,18 +67,16 @@ static void reply_started(struct call *call, const struct session *session)
 	call_reply(call, &reply);
 }
 
-/* At most one line a second: a program that does not stop asking must not fill the log. */
+/* A program that does not stop asking must not fill the log. */
 static void log_refusal(struct broker *broker, const struct process *owner, const char *reason)
 {
 	char holders[512];
-	uint64_t now = uv_hrtime();
 
 	event_log_add(&broker->events, EVENT_SESSION_REFUSED, 0, (uint32_t)owner->id.pid,
 		      owner->name, reason);
-	if (broker->refusal_logged_ns && now - broker->refusal_logged_ns < NS_PER_SECOND) {
+	if (!log_limit(&broker->refusal_logged_ns)) {
 		return;
 	}
-	broker->refusal_logged_ns = now;
 	session_describe_holders(&broker->sessions,
 				 broker->sessions.n_sessions >=
 						 MAX_SESSIONS_ALL - SESSIONS_KEPT_FOR_NEW
@@ -151,7 +147,7 @@ static int start_session(struct call *call, struct process *owner)
 
 int method_start_session(struct call *call)
 {
-	struct process *owner;
+	struct process *owner = NULL;
 	int r = find_owner(call, call->request->start_session->owner, &owner);
 
 	if (r) {
@@ -233,7 +229,7 @@ static int join_session(struct call *call, struct process *process)
 
 int method_join_session(struct call *call)
 {
-	struct process *process;
+	struct process *process = NULL;
 	int r = find_owner(call, call->request->join_session->owner, &process);
 
 	if (r) {

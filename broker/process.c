@@ -227,7 +227,7 @@ int process_of_peer(struct process_table *table, int socket_fd, struct process *
 		return -errno;
 	}
 	if (credentials.pid <= 0) {
-		return -ESRCH; /* of a pid namespace that we cannot see into */
+		return -ENXIO; /* of a pid namespace that we cannot see into */
 	}
 	pidfd = open_peer(socket_fd, credentials.pid);
 	if (pidfd < 0) {

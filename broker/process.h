@@ -81,7 +81,8 @@ void process_table_close(struct process_table *table);
 void process_table_done(struct process_table *table);
 
 /* The process at the other end of a connected Unix socket. 0; -ESRCH: it has gone already, or
- * cannot be told from a later one; other -errno. */
+ * cannot be told from a later one; -ENXIO: it is in a pid namespace that we can't see; other
+ * -errno. */
 int process_of_peer(struct process_table *table, int socket_fd, struct process **ret_process)
 	_warn_unused_;
 

@@ -35,6 +35,7 @@ struct server {
 	unsigned int n_half;
 	unsigned int max_connections;
 	bool is_closing;
+	uint64_t refusal_logged_ns; /* see log_limit() */
 	struct connection_shared shared;
 };
 
@@ -56,39 +57,90 @@ static void pause_accepting(struct server *server, int error)
 	(void)uv_timer_start(&server->pause_timer, on_pause_over, ACCEPT_PAUSE_MS, 0);
 }
 
-/* Whether the process may have one more; else why not. */
-static const char *find_refusal(const struct server *server, const struct process *peer)
+/* Why a process may have no further connection. */
+struct refusal {
+	uint32_t status;
+	const char *text;
+};
+
+static struct refusal find_refusal(const struct server *server, const struct process *peer)
 {
 	if (server->broker->is_system && !peer_may_use_system(peer)) {
-		return "the machine's broker serves root alone";
+		return (struct refusal){STATUS_ACCESS_DENIED,
+					"the machine's broker serves root alone"};
 	}
 	if (peer->n_connections >= MAX_CONNECTIONS_PER_PROCESS) {
-		return "the process has 1024 connections already";
+		return (struct refusal){STATUS_OUTOFMEMORY,
+					"the process has 1024 connections already"};
 	}
 	if (server->n_connections >= server->max_connections) {
-		return "the broker has its maximum of connections";
+		return (struct refusal){STATUS_OUTOFMEMORY,
+					"the broker has its maximum of connections"};
 	}
-	return NULL;
+	return (struct refusal){0};
+}
+
+/* Tells a peer that is not taken on why, as far as its empty socket lets us. */
+static void refuse(int fd, const struct refusal *refusal)
+{
+	Rm__Reply reply = RM__REPLY__INIT;
+	struct frame_buffer frame = {0};
+
+	reply.version = PROTOCOL_VERSION;
+	reply.status = refusal->status;
+	reply.detail = codec_text(refusal->text);
+	if (codec_pack_reply(&reply, &frame) == 0) {
+		(void)send(fd, frame.data, frame.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	frame_buffer_done(&frame);
+}
+
+/* Finds the process behind the socket, if it may be served. */
+static int meet(struct server *server, int fd, struct process **ret_peer)
+{
+	struct refusal refusal = {STATUS_ACCESS_DENIED,
+				  "the broker can't tell which process this is (another pid "
+				  "namespace?)"};
+	struct process *peer = NULL;
+	int r = process_of_peer(&server->broker->processes, fd, &peer);
+
+	if (r == 0) {
+		refusal = find_refusal(server, peer);
+	}
+	if (r == 0 && !refusal.status) {
+		*ret_peer = peer;
+		return 0;
+	}
+	if (r < 0 && r != -ENXIO) {
+		return r; /* it has gone already */
+	}
+	if (log_limit(&server->refusal_logged_ns)) {
+		log_warning("connection refused: %s pid=%d name=%s", refusal.text,
+			    peer ? peer->id.pid : 0, peer ? peer->name : "?");
+	}
+	refuse(fd, &refusal);
+	if (peer) {
+		process_settle(peer);
+	}
+	return -EPERM;
 }
 
 static void welcome(struct server *server, int owned_fd)
 {
 	_cleanup_(closep) int fd = owned_fd;
 	struct connection *connection;
-	struct process *peer;
-	const char *refusal;
+	struct process *peer = NULL;
 	int r;
 
 	if (!peer_may_connect(fd)) {
-		log_warning("connection of another user refused");
+		if (log_limit(&server->refusal_logged_ns)) {
+			log_warning("connection of another user refused");
+		}
 		return;
 	}
-	r = process_of_peer(&server->broker->processes, fd, &peer);
-	if (r < 0) {
-		(void)log_errno(LOG_DEBUG, r, "connection refused: its process can't be told");
+	if (meet(server, fd, &peer) < 0) {
 		return;
 	}
-	refusal = find_refusal(server, peer);
 	r = connection_new(server, &server->shared, server->broker, peer, TAKE_FD(fd), &connection);
 	if (r < 0) {
 		(void)log_errno(LOG_WARNING, r, "connection refused pid=%d", peer->id.pid);
@@ -97,15 +149,6 @@ static void welcome(struct server *server, int owned_fd)
 	}
 	DL_APPEND(server->connections, connection);
 	server->n_connections++;
-	if (refusal) {
-		log_warning("connection refused: %s pid=%d name=%s", refusal, peer->id.pid,
-			    peer->name);
-		connection_refuse(connection,
-				  server->broker->is_system && peer->n_connections == 1
-					  ? STATUS_ACCESS_DENIED
-					  : STATUS_OUTOFMEMORY,
-				  refusal);
-	}
 }
 
 static void on_listen_poll(uv_poll_t *poll, int status, int events)

@@ -172,6 +172,10 @@ static int compact(struct store *store, const char *path, uint64_t next_sequence
 	if (r < 0) {
 		return r;
 	}
+	r = journal_reserve(&fresh, reserve_for(count_ends(store)));
+	if (r < 0) {
+		return r;
+	}
 	r = journal_publish(&fresh);
 	if (r < 0) {
 		return r;

@@ -92,6 +92,9 @@ uint32_t status_from_errno(int error)
 	case ENOENT:
 	case ENOTDIR:
 	case ECONNREFUSED:
+	case ECONNRESET:
+	case EPIPE:
+	case EAGAIN:
 	case ENAMETOOLONG:
 	case ENOTSOCK:
 	case EPROTO:
