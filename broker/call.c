@@ -45,7 +45,7 @@ void call_fail(struct call *call, uint32_t status, const char *detail)
 	call_reply(call, &reply);
 }
 
-int call_explain(struct call *call, int status, const char *format, ...)
+void call_explain_text(struct call *call, const char *format, ...)
 {
 	char raw[sizeof(call->broker->detail)];
 	va_list arguments;
@@ -54,7 +54,6 @@ int call_explain(struct call *call, int status, const char *format, ...)
 	(void)vsnprintf(raw, sizeof(raw), format, arguments); /* cut if need be */
 	va_end(arguments);
 	(void)text_clean(raw, strlen(raw), call->broker->detail, sizeof(call->broker->detail));
-	return status;
 }
 
 void call_notify(struct call *call, Rm__Reply *reply)

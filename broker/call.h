@@ -45,8 +45,10 @@ void call_reply(struct call *call, Rm__Reply *reply);
 /* Replies with a Win32 code and a sentence (NULL: none). */
 void call_fail(struct call *call, uint32_t status, const char *detail);
 
-/* Keeps the sentence for call_fail() and returns `status`, for `return call_explain(…)`. */
-int call_explain(struct call *call, int status, const char *format, ...) _printf_(3, 4);
+/* Keeps the sentence that dispatch() will give to call_fail(). */
+void call_explain_text(struct call *call, const char *format, ...) _printf_(2, 3);
+/* The same and is `status`, for `return call_explain(call, status, …)`. */
+#define call_explain(call, status, ...) (call_explain_text(call, __VA_ARGS__), (status))
 
 /* Sends a notification; the call goes on. */
 void call_notify(struct call *call, Rm__Reply *reply);

@@ -305,10 +305,10 @@ static int read_file(const char *path, char **ret_text, size_t *ret_size)
 	int r = 0;
 
 	if (!file) {
-		return -errno;
+		return negative_errno();
 	}
 	if (fstat(fileno(file), &st) < 0) {
-		r = -errno;
+		r = negative_errno();
 	} else if (S_ISDIR(st.st_mode)) {
 		r = -EISDIR;
 	} else if (!(text = malloc(MAX_FILE_BYTES + 1))) {
@@ -319,7 +319,7 @@ static int read_file(const char *path, char **ret_text, size_t *ret_size)
 		r = ferror(file) ? -EIO : size > MAX_FILE_BYTES ? -EFBIG : 0;
 	}
 	(void)fclose(file); /* only read */
-	if (r < 0) {
+	if (r || !text) {
 		return r;
 	}
 	text[size] = '\0';
@@ -349,7 +349,7 @@ int config_read(struct config *config, const char *path, struct config_error *re
 	int r;
 
 	r = read_file(path, &text, &size);
-	if (r < 0) {
+	if (r) {
 		(void)snprintf(ret_error->text, sizeof(ret_error->text), "%.200s: %s", path,
 			       strerror(-r));
 		ret_error->line = ret_error->column = 0;

@@ -87,7 +87,7 @@ static ssize_t send_now(struct connection *connection, const uint8_t *data, size
 		n = send(connection->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0) {
-		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
+		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : negative_errno();
 	}
 	return n;
 }

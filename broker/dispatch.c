@@ -51,7 +51,7 @@ static void finish(struct call *call, const struct method *method, int r)
 	} else if (r < 0) {
 		(void)log_errno(LOG_WARNING, r, "request failed request=%s pid=%d name=%s",
 				method->name, call->peer->id.pid, call->peer->name);
-		(void)call_explain(call, 0, "the broker failed: %s", strerror(-r));
+		call_explain_text(call, "the broker failed: %s", strerror(-r));
 		call_fail(call, status_from_errno(r), detail);
 	}
 }

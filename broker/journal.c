@@ -39,13 +39,15 @@ uint64_t journal_file_header_sum(const struct journal_file_header *header)
 static int parse_boot_id(const char *text, uint8_t ret_id[16])
 {
 	for (size_t i = 0; i < 16; i++) {
-		unsigned int byte;
+		char digits[3] = "";
+		char *end;
 
 		text += *text == '-';
-		if (sscanf(text, "%2x", &byte) != 1) {
+		(void)snprintf(digits, sizeof(digits), "%.2s", text);
+		ret_id[i] = (uint8_t)strtoul(digits, &end, 16);
+		if (end != digits + 2) {
 			return -EBADMSG;
 		}
-		ret_id[i] = (uint8_t)byte;
 		text += 2;
 	}
 	return 0;
@@ -60,14 +62,14 @@ int journal_identity_get(struct journal_identity *ret_identity)
 	int r;
 
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	r = parse_boot_id(text, identity.boot_id);
 	if (r < 0) {
 		return r;
 	}
 	if (stat("/proc/self/ns/pid", &st) < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	identity.pid_namespace = st.st_ino;
 	*ret_identity = identity;
@@ -84,7 +86,7 @@ static int write_all(int fd, const uint8_t *data, size_t size, uint64_t at)
 			continue;
 		}
 		if (n <= 0) {
-			return n < 0 ? -errno : -ENOSPC;
+			return n < 0 ? negative_errno() : -ENOSPC;
 		}
 		data += n;
 		at += (uint64_t)n;
@@ -101,7 +103,7 @@ static int read_all(int fd, uint8_t *data, size_t size)
 		ssize_t n = pread(fd, data + at, size - at, (off_t)at);
 
 		if (n < 0 && errno != EINTR) {
-			return -errno;
+			return negative_errno();
 		}
 		if (n == 0) {
 			return -EIO; /* it became shorter while we read */
@@ -119,7 +121,7 @@ int journal_read_file(const char *path, uint8_t **ret_data, size_t *ret_size)
 	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	if (!S_ISREG(st.st_mode)) {
 		return -EINVAL;
@@ -173,7 +175,7 @@ static int reserve(struct journal *journal, uint64_t size)
 			break;
 		}
 		if (errno != EINTR) {
-			return -errno;
+			return negative_errno();
 		}
 	}
 	if (r == 0) {
@@ -192,7 +194,7 @@ int journal_open(const char *path, const struct journal_scan *scan, struct journ
 		return -ENOMEM;
 	}
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	if (scan->is_torn) {
 		int r = wipe(fd, scan->tail, (uint64_t)st.st_size);
@@ -247,14 +249,14 @@ static int create(struct journal *journal, const struct journal_identity *identi
 		return r;
 	}
 	if (unlink(path) < 0 && errno != ENOENT) { /* left by a broker killed in mid-compaction */
-		return -errno;
+		return negative_errno();
 	}
 	journal->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (journal->fd < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	if (getrandom(&journal->seed, sizeof(journal->seed), 0) < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	r = reserve(journal, JOURNAL_PIECE_BYTES);
 	return r < 0 ? r : write_file_header(journal, identity);
@@ -291,7 +293,7 @@ int journal_publish(struct journal *journal)
 	if (r < 0) {
 		return r;
 	}
-	return rename(path, journal->path) < 0 ? -errno : 0;
+	return rename(path, journal->path) < 0 ? negative_errno() : 0;
 }
 
 void journal_discard(struct journal *journal)
@@ -319,9 +321,10 @@ static int give_name(const char *path, const char *name)
 		return 0;
 	}
 	if (errno != EPERM && errno != EOPNOTSUPP) {
-		return -errno;
+		return negative_errno();
 	}
-	return renameat2(AT_FDCWD, path, AT_FDCWD, name, RENAME_NOREPLACE) < 0 ? -errno : 0;
+	return renameat2(AT_FDCWD, path, AT_FDCWD, name, RENAME_NOREPLACE) < 0 ? negative_errno()
+									       : 0;
 }
 
 int journal_set_aside(const char *path, const char *why, char *ret_path, size_t size)

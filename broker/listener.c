@@ -48,7 +48,8 @@ static int default_path(bool is_system, char *ret_path)
 		return fail(-ENAMETOOLONG, runtime, "XDG_RUNTIME_DIR is too long for a socket");
 	}
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST) {
-		return log_errno(LOG_ERR, -errno, "%s: the directory can't be made", directory);
+		return log_errno(LOG_ERR, negative_errno(), "%s: the directory can't be made",
+				 directory);
 	}
 	(void)snprintf(ret_path, PATH_MAX, "%s/" SOCKET_NAME, directory);
 	return 0;
@@ -72,11 +73,12 @@ static int open_directory(const char *path, int *ret_fd)
 	(void)snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
 	fd = open(*directory ? directory : "/", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR)) {
-		return fail(-errno, directory, "must be a directory, not a link or another file");
+		return fail(negative_errno(), directory,
+			    "must be a directory, not a link or another file");
 	}
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		return log_errno(LOG_ERR, -errno, "%s: the socket's directory can't be opened",
-				 directory);
+		return log_errno(LOG_ERR, negative_errno(),
+				 "%s: the socket's directory can't be opened", directory);
 	}
 	if (st.st_uid != geteuid()) {
 		log_error("%s: belongs to uid %u, not to %u: the socket's directory must be the "
@@ -103,12 +105,12 @@ static int lock(const char *path, int *ret_fd)
 	(void)snprintf(name, sizeof(name), "%s.lock", path);
 	fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		return log_errno(LOG_ERR, -errno, "%s: can't be opened", name);
+		return log_errno(LOG_ERR, negative_errno(), "%s: can't be opened", name);
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		return errno == EWOULDBLOCK
 			       ? fail(-EADDRINUSE, path, "another broker runs on this socket")
-			       : log_errno(LOG_ERR, -errno, "%s: can't be locked", name);
+			       : log_errno(LOG_ERR, negative_errno(), "%s: can't be locked", name);
 	}
 	*ret_fd = TAKE_FD(fd);
 	return 0;
@@ -130,7 +132,7 @@ static int check_old(const char *path)
 	struct stat st;
 
 	if (lstat(path, &st) < 0) {
-		return errno == ENOENT ? 0 : log_errno(LOG_ERR, -errno, "%s", path);
+		return errno == ENOENT ? 0 : log_errno(LOG_ERR, negative_errno(), "%s", path);
 	}
 	if (!S_ISSOCK(st.st_mode)) {
 		return fail(-EEXIST, path,
@@ -139,7 +141,7 @@ static int check_old(const char *path)
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
-		return log_errno(LOG_ERR, -errno, "a socket can't be made");
+		return log_errno(LOG_ERR, negative_errno(), "a socket can't be made");
 	}
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 ||
 	    errno == EAGAIN) {
@@ -164,14 +166,14 @@ static int bind_beside(int fd, int directory_fd, const char *path)
 			       directory_fd, name);
 	}
 	if (unlinkat(directory_fd, name, 0) < 0 && errno != ENOENT) {
-		return -errno;
+		return negative_errno();
 	}
 	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	if (listen(fd, BACKLOG) < 0 ||
 	    renameat(directory_fd, name, directory_fd, strrchr(path, '/') + 1) < 0) {
-		int r = -errno;
+		int r = negative_errno();
 
 		(void)unlinkat(directory_fd, name, 0); /* a dead socket in our own directory */
 		return r;
@@ -189,7 +191,7 @@ static int bind_socket(const char *path, int directory_fd, int *ret_fd)
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
-		return log_errno(LOG_ERR, -errno, "a socket can't be made");
+		return log_errno(LOG_ERR, negative_errno(), "a socket can't be made");
 	}
 	r = bind_beside(fd, directory_fd, path); /* 0600 by the umask */
 	if (r < 0) {
@@ -202,7 +204,7 @@ static int bind_socket(const char *path, int directory_fd, int *ret_fd)
 /* The path of a socket that systemd passed. */
 static int path_of(int fd, char *ret_path)
 {
-	struct sockaddr_un address;
+	struct sockaddr_un address = {0};
 	socklen_t size = sizeof(address);
 
 	if (sd_is_socket_unix(fd, SOCK_STREAM, 1, NULL, 0) <= 0 ||
@@ -229,7 +231,7 @@ static int take_passed(int *ret_fd, char *ret_path)
 	}
 	*ret_fd = SD_LISTEN_FDS_START;
 	if (fcntl(*ret_fd, F_SETFL, O_NONBLOCK) < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	n = path_of(*ret_fd, ret_path);
 	return n < 0 ? n : 1;

@@ -24,12 +24,15 @@ static bool to_journal;
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
+	char *end;
 	uintmax_t device;
-	uintmax_t inode;
 	struct stat st;
 
-	return stream && sscanf(stream, "%" SCNuMAX ":%" SCNuMAX, &device, &inode) == 2 &&
-	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+	if (!stream || fstat(STDERR_FILENO, &st) < 0) {
+		return false;
+	}
+	device = strtoumax(stream, &end, 10);
+	return *end == ':' && st.st_dev == device && st.st_ino == strtoumax(end + 1, NULL, 10);
 }
 
 void log_init(int priority)
@@ -108,7 +111,7 @@ void log_write(int priority, const char *format, ...)
 	va_end(arguments);
 }
 
-int log_write_errno(int priority, int error, const char *format, ...)
+void log_write_errno(int priority, int error, const char *format, ...)
 {
 	va_list arguments;
 
@@ -117,5 +120,4 @@ int log_write_errno(int priority, int error, const char *format, ...)
 		write_line(priority, error < 0 ? -error : error, format, arguments);
 		va_end(arguments);
 	}
-	return error;
 }

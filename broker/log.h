@@ -17,8 +17,8 @@ bool log_is_on(int priority);
 
 void log_write(int priority, const char *format, ...) _printf_(2, 3);
 
-/* Writes "MESSAGE: strerror(error)" and returns `error` (-errno) as it is. */
-int log_write_errno(int priority, int error, const char *format, ...) _printf_(3, 4);
+/* Writes "MESSAGE: strerror(error)". */
+void log_write_errno(int priority, int error, const char *format, ...) _printf_(3, 4);
 
 /* Whether a line that somebody else can provoke may be written: true at most once a second.
  * `last_ns` is the line's own memory, 0 at first. */
@@ -29,4 +29,10 @@ bool log_limit(uint64_t *last_ns);
 #define log_warning(...) log_at(LOG_WARNING, __VA_ARGS__)
 #define log_info(...) log_at(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
-#define log_errno(priority, error, ...) log_write_errno(priority, error, __VA_ARGS__)
+/* Logs a failure and is its -errno, for `return log_errno(…)`. */
+#define log_errno(priority, error, ...)                                                            \
+	({                                                                                         \
+		int _error = (error);                                                              \
+		log_write_errno(priority, _error, __VA_ARGS__);                                    \
+		_error;                                                                            \
+	})

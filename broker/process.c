@@ -37,7 +37,7 @@ int process_table_init(struct process_table *table, uv_loop_t *loop, process_gon
 {
 	*table = (struct process_table){.loop = loop, .on_gone = on_gone, .userdata = userdata};
 	table->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return table->proc_fd < 0 ? -errno : 0;
+	return table->proc_fd < 0 ? negative_errno() : 0;
 }
 
 static void on_poll_closed(uv_handle_t *handle)
@@ -98,7 +98,7 @@ static int open_pidfd(pid_t pid)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
-	return fd < 0 ? -errno : fd;
+	return fd < 0 ? negative_errno() : fd;
 }
 
 /* "Everything under one user manager counts as one login session; without logind, the uid." */
@@ -213,7 +213,7 @@ static int open_peer(int socket_fd, pid_t pid)
 	if (getsockopt(socket_fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0) {
 		return pidfd;
 	}
-	return errno == ENOPROTOOPT ? open_peer_by_pid(socket_fd, pid) : -errno;
+	return errno == ENOPROTOOPT ? open_peer_by_pid(socket_fd, pid) : negative_errno();
 }
 
 int process_of_peer(struct process_table *table, int socket_fd, struct process **ret_process)
@@ -224,7 +224,7 @@ int process_of_peer(struct process_table *table, int socket_fd, struct process *
 	int pidfd;
 
 	if (getsockopt(socket_fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	if (credentials.pid <= 0) {
 		return -ENXIO; /* of a pid namespace that we cannot see into */

@@ -175,17 +175,25 @@ static int note_answer(struct replay *replay, const Rmrecord__ProcessId *process
 	return copy_process(process, &id) ? add_answer(replay, &id, request_id) : -EBADMSG;
 }
 
+static void remove_join(struct replayed_session *session, uint32_t id)
+{
+	struct replayed_join *join;
+
+	DL_FOREACH(session->joins, join) {
+		if (join->id == id) {
+			DL_DELETE(session->joins, join);
+			free(join);
+			return;
+		}
+	}
+}
+
 static int on_left(struct replay *replay, const Rmrecord__SessionLeft *record)
 {
 	struct replayed_session *session = find_session(replay, record->session);
-	struct replayed_join *join;
-	struct replayed_join *next;
 
-	DL_FOREACH_SAFE(session ? session->joins : NULL, join, next) {
-		if (join->id == record->join) {
-			DL_DELETE(session->joins, join);
-			free(join);
-		}
+	if (session) {
+		remove_join(session, record->join);
 	}
 	return note_answer(replay, record->process, &record->request_id);
 }

@@ -164,7 +164,7 @@ static void on_listen_poll(uv_poll_t *poll, int status, int events)
 			welcome(server, fd);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
 			   errno == ENOBUFS) {
-			pause_accepting(server, -errno);
+			pause_accepting(server, negative_errno());
 			return;
 		} else if (errno != ECONNABORTED && errno != EINTR) {
 			return; /* EAGAIN: all are in */

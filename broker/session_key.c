@@ -21,7 +21,7 @@ static int fill_pool(struct key_source *source)
 		n = more < 0 ? more : n + more;
 	}
 	if (n < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	source->left = ARRAY_SIZE(source->pool);
 	return 0;

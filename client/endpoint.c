@@ -58,7 +58,7 @@ static int check_way(const struct reason *reason, const char *directory)
 		char *slash;
 
 		if (lstat(*path ? path : "/", &st) < 0) {
-			return fail(reason, -errno, "%s: %s", path, strerror(errno));
+			return fail(reason, negative_errno(), "%s: %s", path, strerror(errno));
 		}
 		if (!S_ISDIR(st.st_mode) || st.st_uid != 0 ||
 		    ((st.st_mode & 022) && !(st.st_mode & S_ISVTX))) {
@@ -82,8 +82,8 @@ static int check_directory(const struct reason *reason, const char *directory)
 
 	fd = open(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		return fail(reason, errno == ENOTDIR ? -EPERM : -errno, "%s: %s", directory,
-			    errno == ENOTDIR ? "is not a directory" : strerror(errno));
+		return fail(reason, errno == ENOTDIR ? -EPERM : negative_errno(), "%s: %s",
+			    directory, errno == ENOTDIR ? "is not a directory" : strerror(errno));
 	}
 	r = check_owner(reason, directory, &st);
 	if (r < 0) {
@@ -101,7 +101,7 @@ static int check_socket(const struct reason *reason, const char *path)
 	struct stat st;
 
 	if (lstat(path, &st) < 0) {
-		return fail(reason, -errno, "%s: %s", path, strerror(errno));
+		return fail(reason, negative_errno(), "%s: %s", path, strerror(errno));
 	}
 	if (S_ISLNK(st.st_mode)) {
 		return fail(reason, -EPERM, "%s is a link; it is not followed", path);
@@ -183,7 +183,7 @@ static int check_peer(const struct endpoint *endpoint, int fd)
 	socklen_t size = sizeof(credentials);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	return credentials.uid == endpoint->uid ? 0 : -EPERM;
 }
@@ -197,15 +197,15 @@ int endpoint_connect(const struct endpoint *endpoint, int timeout_ms, int *ret_f
 	int r;
 
 	if (fd < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	/* On a full backlog connect(2) waits; this bounds it, and send(2) and recv(2) too. */
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	memcpy(address.sun_path, endpoint->path, sizeof(address.sun_path));
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		return errno == EINTR ? -EAGAIN : -errno;
+		return errno == EINTR ? -EAGAIN : negative_errno();
 	}
 	r = check_peer(endpoint, fd);
 	if (r < 0) {

@@ -43,7 +43,7 @@ int pool_identify(int fd, struct pooled *ret_connection)
 	struct stat st;
 
 	if (fstat(fd, &st) < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	*ret_connection = (struct pooled){.fd = fd, .device = st.st_dev, .inode = st.st_ino};
 	return 0;

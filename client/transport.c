@@ -64,7 +64,7 @@ static int set_receive_timeout(struct pooled *connection, uint32_t ms)
 		return 0;
 	}
 	if (setsockopt(connection->fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0) {
-		return -errno;
+		return negative_errno();
 	}
 	connection->timeout_ms = ms;
 	return 0;
@@ -142,7 +142,10 @@ static int unpack(struct transport_reply *reply, const uint8_t *payload, size_t 
 {
 	int r = codec_unpack_reply(&reply->arena, payload, size, &reply->message);
 
-	return r == -ENOMEM ? r : r < 0 ? -EPROTO : 0;
+	if (r == -ENOMEM) {
+		return r;
+	}
+	return r < 0 || !reply->message ? -EPROTO : 0;
 }
 
 /* Receives one reply: mostly with one recv(2) into a buffer on the stack. */
@@ -195,7 +198,7 @@ static int exchange(struct pooled *connection, const struct frame_buffer *frame,
 	while (r == 0) {
 		transport_reply_done(ret_reply);
 		r = receive_reply(connection, &deadline, ret_reply);
-		if (r < 0) {
+		if (r || !ret_reply->message) {
 			break;
 		}
 		if (ret_reply->message->id != id && ret_reply->message->id != 0) {
@@ -338,7 +341,7 @@ static int try_call(const struct frame_buffer *frame, uint64_t id, const struct 
 		return r;
 	}
 	r = exchange(&connection, frame, id, deadline, ret_reply);
-	if (r < 0 || ret_reply->message->id == 0) {
+	if (r || !ret_reply->message || ret_reply->message->id == 0) {
 		pool_close(&connection);
 	} else {
 		pool_put(&connection);

@@ -78,15 +78,14 @@ static int read_event(struct rm_watch *watch, const uint8_t *payload, size_t siz
 	int r;
 
 	reply.message = NULL;
-	if (codec_unpack_reply(&reply.arena, payload, size, &reply.message) < 0) {
-		r = STATUS_SERVER_UNAVAILABLE;
-	} else if (reply.message->status) {
-		r = (int)reply.message->status;
-	} else if (reply.message->result_case != RM__REPLY__RESULT_EVENT) {
+	if (codec_unpack_reply(&reply.arena, payload, size, &reply.message) < 0 ||
+	    (!reply.message->status && reply.message->result_case != RM__REPLY__RESULT_EVENT)) {
 		r = STATUS_SERVER_UNAVAILABLE;
 	} else {
+		r = (int)reply.message->status;
+	}
+	if (r == 0) {
 		fill_event(watch, reply.message->event, ret_event);
-		r = 0;
 	}
 	transport_reply_done(&reply);
 	return r;

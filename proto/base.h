@@ -2,6 +2,7 @@
 /* The few idioms that every file uses: ownership, sizes, owners of members. */
 #pragma once
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -33,6 +34,15 @@
 
 #define container_of(pointer, type, member)                                                        \
 	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* What a failed system call left in errno, as a negative number in any case: compilers and
+ * analysers can't know that errno is set. */
+static inline int negative_errno(void)
+{
+	int error = -errno;
+
+	return error < 0 ? error : -EIO;
+}
 
 static inline void freep(void *pointer)
 {

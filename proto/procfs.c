@@ -5,9 +5,9 @@
  */
 #include "proto/procfs.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +28,36 @@ static const char *find_field(const char *text, unsigned int n)
 		text++;
 	}
 	return text;
+}
+
+/* A number after blanks; what follows it does not matter. */
+static bool read_number(const char *text, int base, uint64_t *ret_number)
+{
+	char *end;
+	unsigned long long number;
+
+	text += strspn(text, " \t");
+	if (!isxdigit((unsigned char)*text)) {
+		return false; /* strtoull() would take a sign */
+	}
+	errno = 0;
+	number = strtoull(text, &end, base);
+	if (errno || end == text) {
+		return false;
+	}
+	*ret_number = number;
+	return true;
+}
+
+static bool read_pid(const char *text, pid_t *ret_pid)
+{
+	uint64_t number;
+
+	if (!read_number(text, 10, &number) || number > INT32_MAX) {
+		return false;
+	}
+	*ret_pid = (pid_t)number;
+	return true;
 }
 
 int procfs_parse_stat(const char *text, size_t size, struct procfs_stat *ret_stat)
@@ -52,11 +82,12 @@ int procfs_parse_stat(const char *text, size_t size, struct procfs_stat *ret_sta
 		return -EBADMSG;
 	}
 	memcpy(stat.comm, open + 1, (size_t)(close - open) - 1);
-	if (sscanf(close + 2, "%c %d", &stat.state, &stat.parent) != 2) {
+	stat.state = close[2];
+	if (!stat.state || close[3] != ' ' || !read_pid(close + 4, &stat.parent)) {
 		return -EBADMSG;
 	}
 	start = find_field(close + 2, 20); /* field 22 of the line, the state is its third */
-	if (!start || sscanf(start, "%" SCNu64, &stat.start_time) != 1) {
+	if (!start || !read_number(start, 10, &stat.start_time)) {
 		return -EBADMSG;
 	}
 	*ret_stat = stat;
@@ -84,7 +115,7 @@ int procfs_parse_status(const char *text, size_t size, struct procfs_status *ret
 	struct procfs_status status;
 	const char *uid;
 	const char *capabilities;
-	unsigned int real;
+	uint64_t number;
 
 	if (size > TEXT_BYTES) {
 		size = TEXT_BYTES;
@@ -93,11 +124,13 @@ int procfs_parse_status(const char *text, size_t size, struct procfs_status *ret
 	copy[size] = '\0';
 	uid = find_line(copy, "Uid");
 	capabilities = find_line(copy, "CapEff");
-	if (!uid || sscanf(uid, "%u %u", &real, &status.uid) != 2) {
+	uid = uid ? uid + strspn(uid, " \t") : NULL; /* real, effective, saved, file system */
+	uid = uid ? uid + strspn(uid, "0123456789") : NULL;
+	if (!uid || !read_number(uid, 10, &number) || number > UINT32_MAX) {
 		return -EBADMSG;
 	}
-	if (!capabilities ||
-	    sscanf(capabilities, "%" SCNx64, &status.effective_capabilities) != 1) {
+	status.uid = (uid_t)number;
+	if (!capabilities || !read_number(capabilities, 16, &status.effective_capabilities)) {
 		return -EBADMSG;
 	}
 	*ret_status = status;
@@ -108,7 +141,6 @@ int procfs_parse_fdinfo_pid(const char *text, size_t size, pid_t *ret_pid)
 {
 	char copy[1024];
 	const char *line;
-	int pid;
 
 	if (size >= sizeof(copy)) {
 		size = sizeof(copy) - 1;
@@ -116,14 +148,16 @@ int procfs_parse_fdinfo_pid(const char *text, size_t size, pid_t *ret_pid)
 	memcpy(copy, text, size);
 	copy[size] = '\0';
 	line = find_line(copy, "Pid");
-	if (!line || sscanf(line, "%d", &pid) != 1) {
+	if (!line) {
 		return -EBADMSG;
 	}
-	if (pid <= 0) {
-		return -ESRCH;
+	if (line[strspn(line, " \t")] == '-') {
+		return -ESRCH; /* "-1": it has gone */
 	}
-	*ret_pid = pid;
-	return 0;
+	if (!read_pid(line, ret_pid)) {
+		return -EBADMSG;
+	}
+	return *ret_pid ? 0 : -ESRCH; /* "0": not in our pid namespace */
 }
 
 /* Reads PID/NAME below /proc; the number of bytes, or -errno. */
@@ -136,10 +170,10 @@ static ssize_t read_text(int proc_fd, pid_t pid, const char *name, char *ret_tex
 	(void)snprintf(path, sizeof(path), "%d/%s", pid, name);
 	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
-		return errno == ENOENT ? -ESRCH : -errno;
+		return errno == ENOENT ? -ESRCH : negative_errno();
 	}
 	n = read(fd, ret_text, size);
-	return n < 0 ? -errno : n;
+	return n < 0 ? negative_errno() : n;
 }
 
 int procfs_read_stat(int proc_fd, pid_t pid, struct procfs_stat *ret_stat)
@@ -192,7 +226,7 @@ int procfs_read_namespace(int proc_fd, pid_t pid, const char *name, uint64_t *re
 
 	(void)snprintf(path, sizeof(path), "%d/ns/%s", pid, name);
 	if (fstatat(proc_fd, path, &st, 0) < 0) {
-		return errno == ENOENT ? -ESRCH : -errno;
+		return errno == ENOENT ? -ESRCH : negative_errno();
 	}
 	*ret_inode = st.st_ino;
 	return 0;
