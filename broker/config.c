@@ -319,8 +319,8 @@ static int read_file(const char *path, char **ret_text, size_t *ret_size)
 		r = ferror(file) ? -EIO : size > MAX_FILE_BYTES ? -EFBIG : 0;
 	}
 	(void)fclose(file); /* only read */
-	if (r || !text) {
-		return r;
+	if (r < 0 || !text) {
+		return r < 0 ? r : -ENOMEM;
 	}
 	text[size] = '\0';
 	*ret_size = size;
@@ -349,7 +349,7 @@ int config_read(struct config *config, const char *path, struct config_error *re
 	int r;
 
 	r = read_file(path, &text, &size);
-	if (r) {
+	if (r || !text) {
 		(void)snprintf(ret_error->text, sizeof(ret_error->text), "%.200s: %s", path,
 			       strerror(-r));
 		ret_error->line = ret_error->column = 0;
