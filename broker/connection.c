@@ -247,6 +247,10 @@ static size_t serve_frames(struct connection *connection, const uint8_t *data, s
 		served += FRAME_HEADER_BYTES + payload_size;
 		serve_payload(connection, payload, payload_size);
 	}
+	if (served) {
+		/* Whatever is left is another frame: its time begins now. */
+		server_settle_half(connection->server, connection, false);
+	}
 	return served;
 }
 

@@ -11,8 +11,6 @@
 #include <time.h>
 #include <utlist.h>
 
-#include "proto/text.h"
-
 const char *event_kind_name(enum event_kind kind)
 {
 	static const char *const names[_EVENT_KIND_COUNT] = {
@@ -50,9 +48,21 @@ static uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* Cuts at a character's border. */
 static void copy_text(const char *text, char *ret_text, size_t size)
 {
-	(void)text_clean(text ? text : "", text ? strlen(text) : 0, ret_text, size);
+	size_t n = text ? strnlen(text, size) : 0;
+
+	if (n == size) {
+		n--;
+		while (n && ((unsigned char)text[n] & 0xC0) == 0x80) {
+			n--;
+		}
+	}
+	if (n) {
+		memcpy(ret_text, text, n);
+	}
+	ret_text[n] = '\0';
 }
 
 void event_log_add(struct event_log *log, enum event_kind kind, uint32_t session, uint32_t pid,

@@ -49,7 +49,7 @@ struct event_log {
 int event_log_init(struct event_log *log) _warn_unused_;
 void event_log_done(struct event_log *log);
 
-/* Adds one event and tells the listeners. `name` and `detail` may be NULL. */
+/* Adds one event and tells the listeners. `name` and `detail` are clean texts or NULL. */
 void event_log_add(struct event_log *log, enum event_kind kind, uint32_t session, uint32_t pid,
 		   const char *name, const char *detail);
 

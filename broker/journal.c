@@ -26,9 +26,11 @@ uint64_t journal_checksum(const void *data, uint64_t size, uint64_t seed)
 	return XXH3_64bits_withSeed(data, size, seed);
 }
 
-uint64_t journal_record_header_sum(const struct journal_record_header *header, uint64_t seed)
+uint64_t journal_record_header_sum(const struct journal_record_header *header, uint64_t seed,
+				   uint64_t at)
 {
-	return journal_checksum(header, offsetof(struct journal_record_header, header_sum), seed);
+	return journal_checksum(header, offsetof(struct journal_record_header, header_sum),
+				seed + at);
 }
 
 uint64_t journal_file_header_sum(const struct journal_file_header *header)
@@ -365,7 +367,7 @@ static int lay_out(struct journal *journal, uint32_t session, const uint8_t *pay
 		journal->scratch = grown;
 		journal->scratch_size = total;
 	}
-	header.header_sum = journal_record_header_sum(&header, journal->seed);
+	header.header_sum = journal_record_header_sum(&header, journal->seed, journal->tail);
 	memcpy(journal->scratch, &header, sizeof(header));
 	memcpy(journal->scratch + sizeof(header), payload, size);
 	memset(journal->scratch + sizeof(header) + size, JOURNAL_PADDING,
@@ -388,7 +390,11 @@ int journal_append(struct journal *journal, uint32_t session, const uint8_t *pay
 	int r;
 
 	if (journal->is_broken) {
-		return -EIO;
+		r = wipe(journal->fd, journal->tail, journal->reserved);
+		if (r < 0) {
+			return r;
+		}
+		journal->is_broken = false;
 	}
 	r = journal_reserve(journal, total + keep);
 	if (r < 0) {

@@ -77,7 +77,7 @@ struct journal {
 	uint64_t reserved; /* the file's size; all of it is allocated on the disk */
 	uint64_t next_sequence;
 	uint32_t last_session;
-	bool is_broken;	  /* a failed write could not be undone: only a new file helps */
+	bool is_broken;	  /* a failed write is not undone yet: next comes that, or a new file */
 	uint8_t *scratch; /* owned: one record being written */
 	size_t scratch_size;
 };

@@ -31,12 +31,14 @@ struct journal_record_header {
 	uint32_t session;	   /* 0: about no session in particular */
 	uint32_t previous_session; /* of the record before */
 	uint64_t payload_sum;
-	uint64_t header_sum; /* of what stands before it */
+	uint64_t header_sum; /* of what stands before it, and of its place */
 };
 
 _Static_assert(sizeof(struct journal_file_header) == 64, "the file header's layout is fixed");
 _Static_assert(sizeof(struct journal_record_header) == 40, "the record header's layout is fixed");
 
 uint64_t journal_checksum(const void *data, uint64_t size, uint64_t seed);
-uint64_t journal_record_header_sum(const struct journal_record_header *header, uint64_t seed);
+/* `at`: where the header stands in the file. */
+uint64_t journal_record_header_sum(const struct journal_record_header *header, uint64_t seed,
+				   uint64_t at);
 uint64_t journal_file_header_sum(const struct journal_file_header *header);

@@ -13,7 +13,8 @@
  *              unknown number of records.
  *
  * The checksums are seeded by a random number of the file, so that nothing that a client has
- * put into a record can look like a record.
+ * put into a record can look like a record; a header's also by its place in the file, so that
+ * a record which a stray write has put elsewhere is none.
  */
 #include <string.h>
 
@@ -58,16 +59,21 @@ static bool read_header(const struct parser *parser, uint64_t at,
 	return ret_header->magic == JOURNAL_RECORD_MAGIC &&
 	       ret_header->size <= JOURNAL_MAX_RECORD_BYTES &&
 	       ret_header->sequence >= parser->scan.next_sequence &&
-	       ret_header->header_sum == journal_record_header_sum(ret_header, parser->scan.seed);
+	       ret_header->header_sum ==
+		       journal_record_header_sum(ret_header, parser->scan.seed, at);
 }
 
 /* Whether what begins at `at` can be a write that was cut short: at least up to the next page
- * it was written, from some page's border on all is zero. */
+ * it was written, from some page's border on all is zero. Behind a record there is always room
+ * for one header more; where that is missing, the file was cut and not the write. */
 static bool is_torn(const struct parser *parser, uint64_t at, uint64_t record_bytes)
 {
 	uint64_t border = (at / PAGE_BYTES + 1) * PAGE_BYTES;
 
-	for (; border < at + record_bytes && border < parser->size; border += PAGE_BYTES) {
+	if (parser->size - at < record_bytes + JOURNAL_RECORD_HEADER_BYTES) {
+		return false;
+	}
+	for (; border < at + record_bytes; border += PAGE_BYTES) {
 		if (is_zero(parser->data + border, parser->size - border)) {
 			return true;
 		}
@@ -131,8 +137,8 @@ static int read_record(struct parser *parser, const struct journal_record_header
 	uint64_t record_bytes = journal_record_bytes(header->size);
 
 	*ret_more = false;
+	tell_gap(parser, header);
 	if (record_bytes > parser->size - parser->at) {
-		tell_gap(parser, header);
 		lose(parser, header->sequence, JOURNAL_LOST_UNKNOWN, 0);
 		return 0;
 	}
@@ -141,14 +147,11 @@ static int read_record(struct parser *parser, const struct journal_record_header
 			parser->scan.is_torn = true;
 			return 0;
 		}
-		tell_gap(parser, header);
 		lose(parser, header->sequence, header->sequence, header->session);
 	} else {
-		int r;
+		int r = parser->reader->on_record(parser->reader->userdata, header->session,
+						  payload, header->size);
 
-		tell_gap(parser, header);
-		r = parser->reader->on_record(parser->reader->userdata, header->session, payload,
-					      header->size);
 		if (r) {
 			return r;
 		}

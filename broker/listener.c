@@ -190,10 +190,11 @@ static int bind_socket(const char *path, int directory_fd, int *ret_fd)
 		return r;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0) {
+	/* The mode that bind(2) gives to the file: without this, 0700 by the umask. */
+	if (fd < 0 || fchmod(fd, 0600) < 0) {
 		return log_errno(LOG_ERR, negative_errno(), "a socket can't be made");
 	}
-	r = bind_beside(fd, directory_fd, path); /* 0600 by the umask */
+	r = bind_beside(fd, directory_fd, path);
 	if (r < 0) {
 		return log_errno(LOG_ERR, r, "%s: can't be bound", path);
 	}

@@ -268,6 +268,17 @@ int method_attach_session(struct call *call)
 	return 0;
 }
 
+/* What is there no longer may have been ended by this very request, sent before (A63). */
+static int answer_again(struct call *call, const char *what, uint32_t id)
+{
+	const Rm__EndSession *request = call->request->end_session;
+
+	return process_has_answered(call->peer, request->request_id.data)
+		       ? 0
+		       : call_explain(call, STATUS_INVALID_HANDLE,
+				      "there is no %s %u; it may have ended", what, id);
+}
+
 static int end_as_primary(struct call *call, struct session *session)
 {
 	const Rm__EndSession *request = call->request->end_session;
@@ -281,17 +292,11 @@ static int end_as_primary(struct call *call, struct session *session)
 				  NULL);
 }
 
-static int leave(struct call *call, const struct session *session)
+static int leave(struct call *call, struct join *join)
 {
 	const Rm__EndSession *request = call->request->end_session;
-	struct join *join = join_find(session, request->join);
-	int r;
+	int r = peer_may_leave(call->peer, join, request->key.data, request->key.len);
 
-	if (!join) {
-		return call_explain(call, STATUS_INVALID_HANDLE, "session %u has no join %u",
-				    session->id, request->join);
-	}
-	r = peer_may_leave(call->peer, join, request->key.data, request->key.len);
 	if (r) {
 		return call_explain(call, r, "join %u belongs to process %d", join->id,
 				    join->process->id.pid);
@@ -299,30 +304,36 @@ static int leave(struct call *call, const struct session *session)
 	return broker_leave_session(call->broker, join, call->peer, request->request_id.data, NULL);
 }
 
-int method_end_session(struct call *call)
+static int end_session(struct call *call)
 {
 	const Rm__EndSession *request = call->request->end_session;
-	struct session *session = NULL;
+	struct session *session = session_find(&call->broker->sessions, request->session);
+	struct join *join = NULL;
 	int r;
 
-	if (!process_has_answered(call->peer, request->request_id.data)) {
-		r = find_session(call, request->session, &session);
-		if (r) {
-			return r;
-		}
-		r = process_prepare_answered(call->peer);
-		if (r < 0) {
-			return r;
-		}
-		r = request->join ? leave(call, session) : end_as_primary(call, session);
-		if (r) {
-			return r;
-		}
-		r = process_add_answered(call->peer, request->request_id.data);
-		if (r < 0) {
-			return r; /* cannot be: its memory was prepared */
+	if (!session) {
+		return answer_again(call, "session", request->session);
+	}
+	if (request->join) {
+		join = join_find(session, request->join);
+		if (!join) {
+			return answer_again(call, "join", request->join);
 		}
 	}
-	call_fail(call, STATUS_SUCCESS, NULL);
-	return 0;
+	r = process_prepare_answered(call->peer);
+	if (r < 0) {
+		return r;
+	}
+	r = join ? leave(call, join) : end_as_primary(call, session);
+	return r ? r : process_add_answered(call->peer, request->request_id.data);
+}
+
+int method_end_session(struct call *call)
+{
+	int r = end_session(call);
+
+	if (r == 0) {
+		call_fail(call, STATUS_SUCCESS, NULL);
+	}
+	return r;
 }

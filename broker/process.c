@@ -307,7 +307,7 @@ int process_add_answered(struct process *process, const uint8_t request_id[REQUE
 	if (r < 0) {
 		return r;
 	}
-	memcpy(process->answered[process->next_answered].request_id, request_id, REQUEST_ID_BYTES);
+	memcpy(process->answered[process->next_answered].id, request_id, REQUEST_ID_BYTES);
 	process->next_answered = (process->next_answered + 1) % MAX_ANSWERED;
 	if (process->n_answered < MAX_ANSWERED) {
 		process->n_answered++;
@@ -317,12 +317,15 @@ int process_add_answered(struct process *process, const uint8_t request_id[REQUE
 
 bool process_has_answered(const struct process *process, const uint8_t request_id[REQUEST_ID_BYTES])
 {
+	uint64_t id[2];
+	bool is_there = false;
+
+	memcpy(id, request_id, sizeof(id));
 	for (unsigned int i = 0; i < process->n_answered; i++) {
-		if (memcmp(process->answered[i].request_id, request_id, REQUEST_ID_BYTES) == 0) {
-			return true;
-		}
+		is_there |=
+			process->answered[i].id[0] == id[0] && process->answered[i].id[1] == id[1];
 	}
-	return false;
+	return is_there;
 }
 
 void process_settle(struct process *process)

@@ -55,13 +55,10 @@ static int add_loss(struct replay *replay, uint64_t first, uint64_t last, uint32
 	return 0;
 }
 
-static bool copy_process(const Rmrecord__ProcessId *from, struct process_id *ret_id)
+static bool copy_process(uint32_t pid, uint64_t start_time, struct process_id *ret_id)
 {
-	if (!from || from->pid == 0 || from->pid > INT32_MAX) {
-		return false;
-	}
-	*ret_id = (struct process_id){.pid = (pid_t)from->pid, .start_time = from->start_time};
-	return true;
+	*ret_id = (struct process_id){.pid = (pid_t)pid, .start_time = start_time};
+	return pid > 0 && pid <= INT32_MAX;
 }
 
 static bool copy_request_id(const ProtobufCBinaryData *from, uint8_t ret_id[REQUEST_ID_BYTES])
@@ -96,7 +93,7 @@ static int on_started(struct replay *replay, const Rmrecord__SessionStarted *rec
 	}
 	if (record->session == 0 || record->key.len != SESSION_KEY_BYTES ||
 	    !copy_request_id(&record->request_id, session->request_id) ||
-	    !copy_process(record->owner, &session->owner) ||
+	    !copy_process(record->owner_pid, record->owner_start_time, &session->owner) ||
 	    find_session(replay, record->session)) {
 		return -EBADMSG;
 	}
@@ -125,7 +122,7 @@ static int on_joined(struct replay *replay, const Rmrecord__SessionJoined *recor
 	}
 	if (!session || record->join == 0 ||
 	    !copy_request_id(&record->request_id, join->request_id) ||
-	    !copy_process(record->process, &join->process)) {
+	    !copy_process(record->pid, record->start_time, &join->process)) {
 		return -EBADMSG;
 	}
 	join->id = record->join;
@@ -164,7 +161,7 @@ static int add_answer(struct replay *replay, const struct process_id *process,
 }
 
 /* The request that an end or a leave answered, if there was one. */
-static int note_answer(struct replay *replay, const Rmrecord__ProcessId *process,
+static int note_answer(struct replay *replay, uint32_t pid, uint64_t start_time,
 		       const ProtobufCBinaryData *request_id)
 {
 	struct process_id id;
@@ -172,7 +169,7 @@ static int note_answer(struct replay *replay, const Rmrecord__ProcessId *process
 	if (request_id->len == 0) {
 		return 0;
 	}
-	return copy_process(process, &id) ? add_answer(replay, &id, request_id) : -EBADMSG;
+	return copy_process(pid, start_time, &id) ? add_answer(replay, &id, request_id) : -EBADMSG;
 }
 
 static void remove_join(struct replayed_session *session, uint32_t id)
@@ -195,7 +192,7 @@ static int on_left(struct replay *replay, const Rmrecord__SessionLeft *record)
 	if (session) {
 		remove_join(session, record->join);
 	}
-	return note_answer(replay, record->process, &record->request_id);
+	return note_answer(replay, record->pid, record->start_time, &record->request_id);
 }
 
 static int on_ended(struct replay *replay, const Rmrecord__SessionEnded *record)
@@ -205,13 +202,13 @@ static int on_ended(struct replay *replay, const Rmrecord__SessionEnded *record)
 	if (session) {
 		free_session(replay, session);
 	}
-	return note_answer(replay, record->process, &record->request_id);
+	return note_answer(replay, record->pid, record->start_time, &record->request_id);
 }
 
 static int on_answered(struct replay *replay, const Rmrecord__Answered *record)
 {
 	struct process_id process;
-	int r = copy_process(record->process, &process) ? 0 : -EBADMSG;
+	int r = copy_process(record->pid, record->start_time, &process) ? 0 : -EBADMSG;
 
 	for (size_t i = 0; r == 0 && i < record->n_request_ids; i++) {
 		r = add_answer(replay, &process, &record->request_ids[i]);

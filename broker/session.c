@@ -113,15 +113,12 @@ int session_check_key(const struct session_table *table, const struct session_ke
 int session_new(uint32_t id, const struct session_key *key, struct process *owner,
 		struct session **ret_session)
 {
-	struct session *session = calloc(1, sizeof(*session));
+	struct session *session = malloc(sizeof(*session)); /* calloc(3) is slower with glibc */
 
 	if (!session) {
 		return -ENOMEM;
 	}
-	session->id = id;
-	session->key = *key;
-	session->owner = owner;
-	session->state = SESSION_OPEN;
+	*session = (struct session){.id = id, .key = *key, .owner = owner, .state = SESSION_OPEN};
 	*ret_session = session;
 	return 0;
 }

@@ -17,17 +17,10 @@
 
 /* The largest SessionEnded or SessionLeft: two 32-bit ids, a request id, pid and start time. */
 #define MAX_END_PAYLOAD_BYTES 64u
+/* The largest of all, Answered: 64 request ids of 18 bytes, pid and start time. */
+#define MAX_RECORD_PAYLOAD_BYTES (MAX_ANSWERED * (REQUEST_ID_BYTES + 2) + 64)
 /* A file is written anew when it has this much, or four times what it had when it was new. */
-#define MIN_COMPACT_BYTES (96u * 1024u)
-
-static Rmrecord__ProcessId pack_process(const struct process *process)
-{
-	Rmrecord__ProcessId id = RMRECORD__PROCESS_ID__INIT;
-
-	id.pid = (uint32_t)process->id.pid;
-	id.start_time = process->id.start_time;
-	return id;
-}
+#define MIN_COMPACT_BYTES (480u * 1024u)
 
 static ProtobufCBinaryData pack_bytes(const void *bytes, size_t size)
 {
@@ -45,22 +38,13 @@ static unsigned int count_ends(const struct store *store)
 	return store->sessions->n_sessions + store->sessions->n_joins;
 }
 
+/* Records are packed without being measured first, into room for the largest. */
 static int append(struct journal *journal, uint32_t session, const Rmrecord__Record *record,
 		  uint64_t keep)
 {
-	uint8_t fixed[256];
-	_cleanup_(freep) uint8_t *heap = NULL;
-	uint8_t *payload = fixed;
-	size_t size = rmrecord__record__get_packed_size(record);
+	uint8_t payload[MAX_RECORD_PAYLOAD_BYTES];
+	size_t size = rmrecord__record__pack(record, payload);
 
-	if (size > sizeof(fixed)) {
-		heap = malloc(size);
-		if (!heap) {
-			return -ENOMEM;
-		}
-		payload = heap;
-	}
-	(void)rmrecord__record__pack(record, payload);
 	return journal_append(journal, session, payload, size, keep);
 }
 
@@ -68,12 +52,12 @@ static int append_started(struct journal *journal, const struct session *session
 {
 	Rmrecord__Record record = RMRECORD__RECORD__INIT;
 	Rmrecord__SessionStarted started = RMRECORD__SESSION_STARTED__INIT;
-	Rmrecord__ProcessId owner = pack_process(session->owner);
 
 	started.session = session->id;
 	started.key = pack_bytes(session->key.bytes, SESSION_KEY_BYTES);
 	started.request_id = pack_bytes(session->request_id, REQUEST_ID_BYTES);
-	started.owner = &owner;
+	started.owner_pid = (uint32_t)session->owner->id.pid;
+	started.owner_start_time = session->owner->id.start_time;
 	started.started_us = session->started_us;
 	record.event_case = RMRECORD__RECORD__EVENT_STARTED;
 	record.started = &started;
@@ -84,12 +68,12 @@ static int append_joined(struct journal *journal, const struct join *join, uint6
 {
 	Rmrecord__Record record = RMRECORD__RECORD__INIT;
 	Rmrecord__SessionJoined joined = RMRECORD__SESSION_JOINED__INIT;
-	Rmrecord__ProcessId process = pack_process(join->process);
 
 	joined.session = join->session->id;
 	joined.join = join->id;
 	joined.request_id = pack_bytes(join->request_id, REQUEST_ID_BYTES);
-	joined.process = &process;
+	joined.pid = (uint32_t)join->process->id.pid;
+	joined.start_time = join->process->id.start_time;
 	joined.joined_us = join->joined_us;
 	record.event_case = RMRECORD__RECORD__EVENT_JOINED;
 	record.joined = &joined;
@@ -112,16 +96,16 @@ static int append_answered(struct journal *journal, const struct process *proces
 {
 	Rmrecord__Record record = RMRECORD__RECORD__INIT;
 	Rmrecord__Answered answered = RMRECORD__ANSWERED__INIT;
-	Rmrecord__ProcessId id = pack_process(process);
 	ProtobufCBinaryData request_ids[MAX_ANSWERED];
 	unsigned int first = process->n_answered < MAX_ANSWERED ? 0 : process->next_answered;
 
 	for (unsigned int i = 0; i < process->n_answered; i++) {
 		const struct answered *from = &process->answered[(first + i) % MAX_ANSWERED];
 
-		request_ids[i] = pack_bytes(from->request_id, REQUEST_ID_BYTES);
+		request_ids[i] = pack_bytes(from->id, REQUEST_ID_BYTES);
 	}
-	answered.process = &id;
+	answered.pid = (uint32_t)process->id.pid;
+	answered.start_time = process->id.start_time;
 	answered.request_ids = request_ids;
 	answered.n_request_ids = process->n_answered;
 	record.event_case = RMRECORD__RECORD__EVENT_ANSWERED;
@@ -222,13 +206,13 @@ int store_session_left(struct store *store, const struct join *join, const struc
 {
 	Rmrecord__Record record = RMRECORD__RECORD__INIT;
 	Rmrecord__SessionLeft left = RMRECORD__SESSION_LEFT__INIT;
-	Rmrecord__ProcessId process = by ? pack_process(by) : (Rmrecord__ProcessId){0};
 
 	left.session = join->session->id;
 	left.join = join->id;
 	if (by) {
 		left.request_id = pack_bytes(request_id, REQUEST_ID_BYTES);
-		left.process = &process;
+		left.pid = (uint32_t)by->id.pid;
+		left.start_time = by->id.start_time;
 	}
 	record.event_case = RMRECORD__RECORD__EVENT_LEFT;
 	record.left = &left;
@@ -241,12 +225,12 @@ int store_session_ended(struct store *store, const struct session *session,
 {
 	Rmrecord__Record record = RMRECORD__RECORD__INIT;
 	Rmrecord__SessionEnded ended = RMRECORD__SESSION_ENDED__INIT;
-	Rmrecord__ProcessId process = by ? pack_process(by) : (Rmrecord__ProcessId){0};
 
 	ended.session = session->id;
 	if (by) {
 		ended.request_id = pack_bytes(request_id, REQUEST_ID_BYTES);
-		ended.process = &process;
+		ended.pid = (uint32_t)by->id.pid;
+		ended.start_time = by->id.start_time;
 	}
 	record.event_case = RMRECORD__RECORD__EVENT_ENDED;
 	record.ended = &ended;

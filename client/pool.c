@@ -20,12 +20,13 @@
 
 struct slot {
 	struct pooled connection;
-	bool is_used; /* in a thread's hands */
 	bool is_set;
 };
 
 /* Under the lock of state.c. */
 static struct slot slots[MAX_KEPT_CONNECTIONS];
+static int idle[MAX_KEPT_CONNECTIONS]; /* slots in nobody's hands, the last used last */
+static unsigned int n_idle;
 static struct pending_end pending[MAX_PENDING]; /* a ring */
 static unsigned int first_pending;
 static _Atomic unsigned int n_pending; /* read without the lock as well */
@@ -45,41 +46,15 @@ int pool_identify(int fd, struct pooled *ret_connection)
 	if (fstat(fd, &st) < 0) {
 		return negative_errno();
 	}
-	*ret_connection = (struct pooled){.fd = fd, .device = st.st_dev, .inode = st.st_ino};
+	*ret_connection =
+		(struct pooled){.fd = fd, .device = st.st_dev, .inode = st.st_ino, .slot = -1};
 	return 0;
-}
-
-static struct pooled pop_locked(void)
-{
-	for (size_t i = ARRAY_SIZE(slots); i-- > 0;) {
-		if (slots[i].is_set && !slots[i].is_used) {
-			slots[i].is_used = true;
-			return slots[i].connection;
-		}
-	}
-	return (struct pooled){.fd = -1};
-}
-
-static struct slot *find_slot(const struct pooled *connection)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(slots); i++) {
-		if (slots[i].is_set && slots[i].connection.fd == connection->fd &&
-		    slots[i].connection.inode == connection->inode) {
-			return &slots[i];
-		}
-	}
-	return NULL;
 }
 
 static void forget(const struct pooled *connection)
 {
-	struct slot *slot;
-
-	if (state_lock() == 0) {
-		slot = find_slot(connection);
-		if (slot) {
-			*slot = (struct slot){0};
-		}
+	if (connection->slot >= 0 && state_lock() == 0) {
+		slots[connection->slot].is_set = false;
 		state_unlock();
 	}
 }
@@ -94,7 +69,7 @@ int pool_take(struct pooled *ret_connection)
 		if (r < 0) {
 			return r;
 		}
-		connection = pop_locked();
+		connection = n_idle ? slots[idle[--n_idle]].connection : (struct pooled){.fd = -1};
 		state_unlock();
 		if (connection.fd < 0 || is_itself(&connection)) {
 			*ret_connection = connection;
@@ -104,38 +79,37 @@ int pool_take(struct pooled *ret_connection)
 	}
 }
 
-/* Into its slot, or a free one. */
-static bool set_slot(const struct pooled *connection, bool is_used)
+static int find_free_slot(void)
 {
-	struct slot *slot;
-
-	if (state_lock() < 0) {
-		return false;
-	}
-	slot = find_slot(connection);
-	for (size_t i = 0; !slot && i < ARRAY_SIZE(slots); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(slots); i++) {
 		if (!slots[i].is_set) {
-			slot = &slots[i];
+			return (int)i;
 		}
 	}
-	if (slot) {
-		*slot = (struct slot){
-			.connection = *connection, .is_used = is_used, .is_set = true};
-	}
-	state_unlock();
-	return slot != NULL;
+	return -1;
 }
 
-void pool_add(const struct pooled *connection)
+void pool_add(struct pooled *connection)
 {
-	(void)set_slot(connection, true); /* without a slot it is closed after its call */
+	if (state_lock() < 0) {
+		return;
+	}
+	connection->slot = find_free_slot();
+	if (connection->slot >= 0) {
+		slots[connection->slot] = (struct slot){.connection = *connection, .is_set = true};
+	}
+	state_unlock();
 }
 
 void pool_put(const struct pooled *connection)
 {
-	if (!set_slot(connection, false)) {
+	if (connection->slot < 0 || state_lock() < 0) {
 		pool_close(connection);
+		return;
 	}
+	slots[connection->slot].connection = *connection;
+	idle[n_idle++] = connection->slot;
+	state_unlock();
 }
 
 void pool_close(const struct pooled *connection)
@@ -186,5 +160,6 @@ void pool_reset(void)
 		}
 		slots[i] = (struct slot){0};
 	}
+	n_idle = 0;
 	n_pending = 0;
 }

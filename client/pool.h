@@ -15,13 +15,14 @@ struct pooled {
 	dev_t device; /* of the socket: the descriptor may become something else */
 	ino_t inode;
 	uint32_t timeout_ms; /* that SO_RCVTIMEO was set to */
+	int slot;	     /* in the list of all, -1: none was free */
 };
 
 /* A kept connection that still is one; `fd` is -1 when there is none. 0 or -ENOMEM. */
 int pool_take(struct pooled *ret_connection) _warn_unused_;
 
-/* A new connection, in the caller's hands. */
-void pool_add(const struct pooled *connection);
+/* A new connection, in the caller's hands; gets its slot. */
+void pool_add(struct pooled *connection);
 
 /* Gives a connection back after a call that went well; closes it when there are enough. */
 void pool_put(const struct pooled *connection);

@@ -40,12 +40,12 @@ static void session_freep(struct rm_session **session)
 
 static int session_new(struct rm_session **ret_session)
 {
-	struct rm_session *session = calloc(1, sizeof(*session));
+	struct rm_session *session = malloc(sizeof(*session)); /* calloc(3) is slower with glibc */
 
 	if (!session) {
 		return STATUS_OUTOFMEMORY;
 	}
-	session->epoch = state_epoch();
+	*session = (struct rm_session){.epoch = state_epoch()};
 	*ret_session = session;
 	return 0;
 }

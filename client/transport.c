@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A call. The warm path is three system calls: fstat(2) in pool_take(), send(2), recv(2); the
- * deadline is SO_RCVTIMEO, set once a connection. A connection that breaks is replaced and the
- * request sent again, every 20 ms until the deadline (A50): the broker may just be starting.
+ * deadline is SO_RCVTIMEO, set once a connection as long as it stays the same. A connection that
+ * breaks is replaced and the request sent again, every 20 ms until the deadline (A50): the broker
+ * may just be starting.
  *
  * What cannot be retried: a socket that is not safe, a broker of another protocol, no memory.
  */
@@ -22,7 +23,8 @@
 #define FIRST_READ_BYTES 512u
 
 struct deadline {
-	uint64_t at_ms; /* CLOCK_MONOTONIC */
+	uint64_t at_ms;	   /* CLOCK_MONOTONIC */
+	uint32_t total_ms; /* from the start of the call */
 };
 
 static uint64_t now_ms(void)
@@ -48,6 +50,13 @@ uint32_t transport_timeout_ms(void)
 							 : DEFAULT_CALL_TIMEOUT_MS;
 }
 
+static struct deadline begin_deadline(void)
+{
+	uint32_t ms = transport_timeout_ms();
+
+	return (struct deadline){.at_ms = now_ms() + ms, .total_ms = ms};
+}
+
 /* Milliseconds left, at least 1; 0: it has passed. */
 static uint32_t left_ms(const struct deadline *deadline)
 {
@@ -68,6 +77,19 @@ static int set_receive_timeout(struct pooled *connection, uint32_t ms)
 	}
 	connection->timeout_ms = ms;
 	return 0;
+}
+
+/* A kept connection has the time-out of the call that opened it, and this one may have less time:
+ * RSTRTMGR_TIMEOUT_MS was changed, or some of it is spent. A little too long does not matter. */
+static int shorten_timeout(struct pooled *connection, const struct deadline *deadline)
+{
+	uint32_t left;
+
+	if (connection->timeout_ms <= deadline->total_ms) {
+		return 0; /* receive_some() sees to what is left, should it run out */
+	}
+	left = left_ms(deadline);
+	return left ? set_receive_timeout(connection, left) : -ETIMEDOUT;
 }
 
 static int send_all(int fd, const uint8_t *data, size_t size, const struct deadline *deadline)
@@ -193,7 +215,11 @@ static int exchange(struct pooled *connection, const struct frame_buffer *frame,
 		    const struct deadline *call_deadline, struct transport_reply *ret_reply)
 {
 	struct deadline deadline = *call_deadline;
-	int r = send_all(connection->fd, frame->data, frame->size, &deadline);
+	int r = shorten_timeout(connection, &deadline);
+
+	if (r == 0) {
+		r = send_all(connection->fd, frame->data, frame->size, &deadline);
+	}
 
 	while (r == 0) {
 		transport_reply_done(ret_reply);
@@ -386,7 +412,7 @@ static int call_until(const struct frame_buffer *frame, uint64_t id,
 
 int transport_call(Rm__Request *request, struct transport_reply *ret_reply)
 {
-	struct deadline deadline = {now_ms() + transport_timeout_ms()};
+	struct deadline deadline = begin_deadline();
 	struct frame_buffer frame = {0};
 	int r = pack(request, &frame);
 
@@ -399,7 +425,7 @@ int transport_call(Rm__Request *request, struct transport_reply *ret_reply)
 
 int transport_open(Rm__Request *request, int *ret_fd)
 {
-	struct deadline deadline = {now_ms() + transport_timeout_ms()};
+	struct deadline deadline = begin_deadline();
 	struct endpoint endpoint;
 	struct frame_buffer frame = {0};
 	_cleanup_(closep) int fd = -1;

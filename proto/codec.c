@@ -233,7 +233,8 @@ void codec_free_request(struct codec_arena *arena, Rm__Request *request)
 {
 	ProtobufCAllocator allocator = arena_allocator(arena);
 
-	if (request) {
+	/* What lies in the fixed piece alone goes with it. */
+	if (request && arena->heap) {
 		rm__request__free_unpacked(request, &allocator);
 	}
 }
@@ -242,14 +243,16 @@ void codec_free_reply(struct codec_arena *arena, Rm__Reply *reply)
 {
 	ProtobufCAllocator allocator = arena_allocator(arena);
 
-	if (reply) {
+	if (reply && arena->heap) {
 		rm__reply__free_unpacked(reply, &allocator);
 	}
 }
 
-static int pack(const ProtobufCMessage *message, struct frame_buffer *buffer)
+/* Appends one frame. A message that cannot be larger than `bound` is packed at once; others are
+ * measured first (bound 0), which takes as long as packing. */
+static int pack(const ProtobufCMessage *message, size_t bound, struct frame_buffer *buffer)
 {
-	size_t size = protobuf_c_message_get_packed_size(message);
+	size_t size = bound ? bound : protobuf_c_message_get_packed_size(message);
 	uint8_t *frame;
 
 	if (size > MAX_FRAME_BYTES) {
@@ -259,18 +262,63 @@ static int pack(const ProtobufCMessage *message, struct frame_buffer *buffer)
 	if (!frame) {
 		return -ENOMEM;
 	}
+	size = protobuf_c_message_pack(message, frame + FRAME_HEADER_BYTES);
 	frame_write_header(frame, (uint32_t)size);
-	(void)protobuf_c_message_pack(message, frame + FRAME_HEADER_BYTES);
 	buffer->size += FRAME_HEADER_BYTES + size;
+	return 0;
+}
+
+/* All numbers of a message with their tags, and the lengths of its texts. */
+#define SMALL_BYTES 128u
+
+static size_t bound_request(const Rm__Request *request)
+{
+	switch (request->call_case) {
+	case RM__REQUEST__CALL_START_SESSION:
+		return SMALL_BYTES + request->start_session->request_id.len;
+	case RM__REQUEST__CALL_JOIN_SESSION:
+		return SMALL_BYTES + request->join_session->request_id.len +
+		       request->join_session->key.len;
+	case RM__REQUEST__CALL_END_SESSION:
+		return SMALL_BYTES + request->end_session->request_id.len +
+		       request->end_session->key.len;
+	case RM__REQUEST__CALL__NOT_SET:
+	case RM__REQUEST__CALL_ATTACH_SESSION:
+	case RM__REQUEST__CALL_LIST_SESSIONS:
+	case RM__REQUEST__CALL_SHOW_SESSION:
+	case RM__REQUEST__CALL_CLOSE_SESSION:
+	case RM__REQUEST__CALL_WATCH_EVENTS:
+	case RM__REQUEST__CALL_GET_STATUS:
+	case _RM__REQUEST__CALL__CASE_IS_INT_SIZE:
+		break;
+	}
+	return 0;
+}
+
+static size_t bound_reply(const Rm__Reply *reply)
+{
+	switch (reply->result_case) {
+	case RM__REPLY__RESULT__NOT_SET:
+	case RM__REPLY__RESULT_JOIN_SESSION:
+		return SMALL_BYTES + reply->detail.len;
+	case RM__REPLY__RESULT_START_SESSION:
+		return SMALL_BYTES + reply->detail.len + reply->start_session->key.len;
+	case RM__REPLY__RESULT_SESSIONS:
+	case RM__REPLY__RESULT_BROKER:
+	case RM__REPLY__RESULT_EVENT:
+	case RM__REPLY__RESULT_PROGRESS:
+	case _RM__REPLY__RESULT__CASE_IS_INT_SIZE:
+		break;
+	}
 	return 0;
 }
 
 int codec_pack_request(const Rm__Request *request, struct frame_buffer *buffer)
 {
-	return pack(&request->base, buffer);
+	return pack(&request->base, bound_request(request), buffer);
 }
 
 int codec_pack_reply(const Rm__Reply *reply, struct frame_buffer *buffer)
 {
-	return pack(&reply->base, buffer);
+	return pack(&reply->base, bound_reply(reply), buffer);
 }

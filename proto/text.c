@@ -58,12 +58,25 @@ static bool is_forbidden(char32_t c)
 	       (c >= 0x2066 && c <= 0x2069);   /* isolates */
 }
 
+/* How many bytes at the start are printable ASCII: all of them, mostly. */
+static size_t count_plain(const unsigned char *bytes, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && bytes[n] >= 0x20 && bytes[n] < 0x7F) {
+		n++;
+	}
+	return n;
+}
+
 bool text_is_clean(const void *bytes, size_t size)
 {
 	const unsigned char *at = bytes;
 	char32_t character;
-	size_t length;
+	size_t length = count_plain(at, size);
 
+	at += length;
+	size -= length;
 	for (; size; at += length, size -= length) {
 		length = text_decode(at, size, &character);
 		if (!length || is_forbidden(character)) {
