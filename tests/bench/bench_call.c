@@ -19,12 +19,14 @@
 #include "tests/bench/run_dir.h"
 
 #define MAX_SECONDS 60.0
+#define RARE_ROUNDS 3 /* in each of the others */
 
 struct options {
 	int n_rounds;
 	double seconds;	     /* of one measurement */
 	double idle_seconds; /* of watching for wake-ups */
 	bool placements[_PLACEMENT_COUNT];
+	unsigned n_clients; /* the one number of clients to measure; 0: all */
 	bool syscalls;
 	bool memory;
 	unsigned n_pairs; /* not 0: be the traced client */
@@ -34,8 +36,9 @@ static const char *const help =
 	"usage: bench call [OPTIONS]\n"
 	"\n"
 	"  --rounds N      rounds, of which medians are taken (5)\n"
-	"  --seconds S     of each measurement, 45 and 3 in a round (0.8)\n"
+	"  --seconds S     of each measurement, of which a round has 54 (0.8)\n"
 	"  --quick         one short round: does it work?\n"
+	"  --clients N     1, 8 or 64 clients only\n"
 	"  --only LIST     some of one-core,two-cores,free,rare,syscalls,memory\n"
 	"  --help\n";
 
@@ -50,6 +53,18 @@ static double parse_number(const char *text, double min, double max)
 		die("not a number from %g to %g: %s", min, max, text);
 	}
 	return number;
+}
+
+static unsigned parse_clients(const char *text)
+{
+	double number = parse_number(text, 1, MAX_CLIENTS);
+
+	for (enum shape shape = 0; shape < _SHAPE_COUNT; shape++) {
+		if (number == shape_get(shape)->n_clients) {
+			return shape_get(shape)->n_clients;
+		}
+	}
+	die("1, 8 or 64 clients, not %s", text);
 }
 
 static void choose(struct options *options, bool value)
@@ -92,6 +107,7 @@ static void parse_options(int argc, char *argv[], struct options *options)
 	static const struct option names[] = {
 		{"rounds", required_argument, NULL, 'r'},
 		{"seconds", required_argument, NULL, 's'},
+		{"clients", required_argument, NULL, 'c'},
 		{"quick", no_argument, NULL, 'q'},
 		{"only", required_argument, NULL, 'o'},
 		{"pairs", required_argument, NULL, 'p'},
@@ -105,10 +121,13 @@ static void parse_options(int argc, char *argv[], struct options *options)
 	while ((option = getopt_long(argc, argv, "", names, NULL)) >= 0) {
 		switch (option) {
 		case 'r':
-			options->n_rounds = (int)parse_number(optarg, 1, MAX_ROUNDS);
+			options->n_rounds = (int)parse_number(optarg, 1, MAX_ROUNDS / RARE_ROUNDS);
 			break;
 		case 's':
 			options->seconds = parse_number(optarg, 0.01, MAX_SECONDS);
+			break;
+		case 'c':
+			options->n_clients = parse_clients(optarg);
 			break;
 		case 'q':
 			options->n_rounds = 1;
@@ -156,24 +175,50 @@ static void measure_shape(const struct options *options, enum placement placemen
 	}
 }
 
+static void measure_placement(const struct options *options, enum placement placement,
+			      struct results *results)
+{
+	int i_round = results->n_rounds[placement];
+
+	placement_move_servers(placement);
+	for (enum shape shape = 0; shape < _SHAPE_COUNT; shape++) {
+		if (results_has(results, placement, shape)) {
+			measure_shape(options, placement, shape, i_round,
+				      &results->rounds[i_round][placement]);
+		}
+	}
+	results->n_rounds[placement]++;
+}
+
+/* Client and server of a rare call meet on one core or on two, as it happens, for as long as
+ * they live; so there are more and shorter rounds of it. */
 static void measure_round(const struct options *options, int i_round, struct results *results)
 {
-	enum shape last;
-
 	for (enum placement placement = 0; placement < _PLACEMENT_COUNT; placement++) {
 		if (!results->has[placement]) {
 			continue;
 		}
 		(void)fprintf(stderr, "bench: round %d of %d, %s\n", i_round + 1, options->n_rounds,
 			      placement_name(placement));
-		placement_move_servers(placement);
-		last = placement == PLACEMENT_RARE ? SHAPE_1 : SHAPE_64_THREADS;
-		for (enum shape shape = 0; shape <= last; shape++) {
-			measure_shape(options, placement, shape, i_round,
-				      &results->rounds[i_round][placement]);
+		for (int i = 0; i < (placement == PLACEMENT_RARE ? RARE_ROUNDS : 1); i++) {
+			measure_placement(options, placement, results);
 		}
 	}
-	results->n_rounds = i_round + 1;
+}
+
+static void choose_cells(const struct options *options, int n_cpus, struct results *results)
+{
+	memcpy(results->has, options->placements, sizeof(results->has));
+	for (enum shape shape = 0; shape < _SHAPE_COUNT; shape++) {
+		results->has_shape[shape] = options->n_clients == 0 ||
+					    options->n_clients == shape_get(shape)->n_clients;
+	}
+	if (n_cpus < 2) {
+		results->has[PLACEMENT_TWO_CORES] = false;
+	}
+	if (!results->has_shape[SHAPE_1]) {
+		results->has[PLACEMENT_RARE] = false;
+	}
 }
 
 static void start_servers(struct report *report)
@@ -184,21 +229,28 @@ static void start_servers(struct report *report)
 	report->fresh = memory_read();
 }
 
+static void print_heading(const struct options *options, int n_cpus)
+{
+	char path[RUN_PATH_BYTES];
+	double load = 0;
+
+	(void)getloadavg(&load, 1);
+	printf("CPUs: %d, rounds: %d, %g s a measurement; sockets and journal in %s%s\n"
+	       "load average before: %.2f%s\n",
+	       n_cpus, options->n_rounds, options->seconds, run_dir_path("", path),
+	       run_dir_is_tmpfs() ? " (tmpfs)" : " (no tmpfs: the journal may cost more)", load,
+	       load > 0.5 ? " (others are at work: the figures will be worse)" : "");
+}
+
 static void measure(const struct options *options)
 {
 	static struct report report; /* large */
 	int n_cpus = placement_init();
-	char path[RUN_PATH_BYTES];
 
 	report.has_syscalls = options->syscalls;
 	report.has_memory = options->memory;
-	memcpy(report.results.has, options->placements, sizeof(report.results.has));
-	if (n_cpus < 2) {
-		report.results.has[PLACEMENT_TWO_CORES] = false;
-	}
-	printf("CPUs: %d, rounds: %d, %g s a measurement; sockets and journal in %s%s\n", n_cpus,
-	       options->n_rounds, options->seconds, run_dir_path("", path),
-	       run_dir_is_tmpfs() ? " (tmpfs)" : " (no tmpfs: the journal may cost more)");
+	choose_cells(options, n_cpus, &report.results);
+	print_heading(options, n_cpus);
 	start_servers(&report);
 	for (int i = 0; i < options->n_rounds; i++) {
 		measure_round(options, i, &report.results);

@@ -15,11 +15,6 @@ static const char *const placement_titles[] = {
 	[PLACEMENT_RARE] = "rare: one call every 5 ms, free, caches cold",
 };
 
-static enum shape last_shape(enum placement placement)
-{
-	return placement == PLACEMENT_RARE ? SHAPE_1 : SHAPE_64_THREADS;
-}
-
 static void print_percentiles(struct percentiles percentiles)
 {
 	printf("  %8.1f %8.1f", percentiles.p50, percentiles.p99);
@@ -31,8 +26,11 @@ static void print_numbers(const struct results *results, enum placement placemen
 
 	printf("\n%s\nus, median of %3d rounds   start p50      p99    end p50      p99   "
 	       "pair p50      p99   calls/s\n",
-	       placement_titles[placement], results->n_rounds);
-	for (enum shape shape = 0; shape <= last_shape(placement); shape++) {
+	       placement_titles[placement], results->n_rounds[placement]);
+	for (enum shape shape = 0; shape < _SHAPE_COUNT; shape++) {
+		if (!results_has(results, placement, shape)) {
+			continue;
+		}
 		for (enum subject_id subject = 0; subject < _SUBJECT_COUNT; subject++) {
 			numbers = results_find_medians(results, placement, shape, subject);
 			printf("%-13s %-5s", subject == 0 ? shape_get(shape)->name : "",
@@ -61,7 +59,10 @@ static void print_ratios(const struct results *results, enum placement placement
 	       "dbus / rm\n"
 	       "ratios          start p50  end p50 call p50 call p99     time        p50   "
 	       "    time  call p50\n");
-	for (enum shape shape = 0; shape <= last_shape(placement); shape++) {
+	for (enum shape shape = 0; shape < _SHAPE_COUNT; shape++) {
+		if (!results_has(results, placement, shape)) {
+			continue;
+		}
 		printf("%-16s", shape_get(shape)->name);
 		for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
 			printf(i >= 5 ? "  " : "");
@@ -76,22 +77,25 @@ static void print_ratios(const struct results *results, enum placement placement
 	}
 }
 
+static void print_threads(const struct results *results, enum placement placement)
+{
+	printf("8 threads / 8 processes, calls per second: raw %.2f, dbus %.2f, rm %.2f\n",
+	       results_find_median(results, placement, SHAPE_8_THREADS, metric_threads_raw),
+	       results_find_median(results, placement, SHAPE_8_THREADS, metric_threads_dbus),
+	       results_find_median(results, placement, SHAPE_8_THREADS, metric_threads_rm));
+}
+
 void report_print_tables(const struct report *report)
 {
 	const struct results *results = &report->results;
 
 	for (enum placement placement = 0; placement < _PLACEMENT_COUNT; placement++) {
-		if (!results->has[placement]) {
-			continue;
+		if (results->has[placement]) {
+			print_numbers(results, placement);
+			print_ratios(results, placement);
 		}
-		print_numbers(results, placement);
-		print_ratios(results, placement);
-		if (placement != PLACEMENT_RARE) {
-			printf("8 threads / 8 processes, calls per second: raw %.2f, dbus %.2f, "
-			       "rm %.2f\n",
-			       results_find_median(results, placement, 0, metric_threads_raw),
-			       results_find_median(results, placement, 0, metric_threads_dbus),
-			       results_find_median(results, placement, 0, metric_threads_rm));
+		if (results_has(results, placement, SHAPE_8_THREADS)) {
+			print_threads(results, placement);
 		}
 	}
 }

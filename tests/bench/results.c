@@ -36,11 +36,18 @@ static double median(double values[], size_t n)
 	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
+bool results_has(const struct results *results, enum placement placement, enum shape shape)
+{
+	return results->has[placement] && results->has_shape[shape] &&
+	       (placement != PLACEMENT_RARE || shape == SHAPE_1);
+}
+
 double results_find_median(const struct results *results, enum placement placement,
 			   enum shape shape, metric_fn *metric)
 {
 	double values[MAX_ROUNDS];
-	size_t n = results->has[placement] ? (size_t)results->n_rounds : 0;
+	size_t n =
+		results_has(results, placement, shape) ? (size_t)results->n_rounds[placement] : 0;
 
 	for (size_t i = 0; i < n; i++) {
 		values[i] = metric(&results->rounds[i][placement], shape);
@@ -57,11 +64,11 @@ struct numbers results_find_medians(const struct results *results, enum placemen
 	struct numbers medians;
 
 	for (size_t member = 0; member < n_members; member++) {
-		for (int i = 0; i < results->n_rounds; i++) {
+		for (int i = 0; i < results->n_rounds[placement]; i++) {
 			values[i] = ((const double *)&results->rounds[i][placement]
 					     .of[shape][subject])[member];
 		}
-		((double *)&medians)[member] = median(values, (size_t)results->n_rounds);
+		((double *)&medians)[member] = median(values, (size_t)results->n_rounds[placement]);
 	}
 	return medians;
 }

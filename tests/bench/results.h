@@ -6,7 +6,7 @@
 
 #include "tests/bench/clients.h"
 
-#define MAX_ROUNDS 100
+#define MAX_ROUNDS 150
 
 enum shape {
 	SHAPE_1,
@@ -31,15 +31,19 @@ struct round {
 };
 
 struct results {
-	int n_rounds; /* complete ones */
+	int n_rounds[_PLACEMENT_COUNT]; /* complete ones */
 	bool has[_PLACEMENT_COUNT];
+	bool has_shape[_SHAPE_COUNT];
 	struct round rounds[MAX_ROUNDS][_PLACEMENT_COUNT];
 };
 
 /* One figure of a round; `shape` is the one it is wanted for. */
 typedef double metric_fn(const struct round *round, enum shape shape);
 
-/* The median over all rounds; NAN when the placement was not measured. */
+/* Whether the two were measured together. */
+bool results_has(const struct results *results, enum placement placement, enum shape shape);
+
+/* The median over all rounds; NAN when there is none. */
 double results_find_median(const struct results *results, enum placement placement,
 			   enum shape shape, metric_fn *metric);
 
@@ -53,5 +57,5 @@ metric_fn metric_start_p50, metric_end_p50, metric_call_p50, metric_call_p99, me
 metric_fn metric_pair_p50;
 /* dbus over rm */
 metric_fn metric_dbus_time, metric_dbus_p50;
-/* calls per second, eight threads over eight processes; `shape` does not matter */
+/* calls per second, eight threads over eight processes, for SHAPE_8_THREADS */
 metric_fn metric_threads_raw, metric_threads_dbus, metric_threads_rm;
