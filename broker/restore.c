@@ -30,18 +30,53 @@ static void tell_lost(const struct restorer *restorer, uint32_t session,
 		      owner ? (uint32_t)owner->pid : 0, NULL, why);
 }
 
-static void tell_losses(const struct replay *replay)
+static bool is_replayed(const struct replay *replay, uint32_t id)
+{
+	const struct replayed_session *session;
+
+	DL_FOREACH(replay->sessions, session) {
+		if (session->id == id) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The first of the losses about its session. */
+static bool is_first(const struct replay *replay, const struct replayed_loss *loss)
+{
+	const struct replayed_loss *at;
+
+	DL_FOREACH(replay->losses, at) {
+		if (at->session == loss->session) {
+			return at == loss;
+		}
+	}
+	return true;
+}
+
+static void tell_loss(const struct restorer *restorer, const struct replay *replay,
+		      const struct replayed_loss *loss)
+{
+	char last[32] = "the end";
+
+	if (loss->last != JOURNAL_LOST_UNKNOWN) {
+		(void)snprintf(last, sizeof(last), "%" PRIu64, loss->last);
+	}
+	log_warning("journal records lost: first=%" PRIu64 " last=%s session=%u", loss->first, last,
+		    loss->session);
+	/* One that was read as well is told when it is its turn. */
+	if (loss->session && !is_replayed(replay, loss->session) && is_first(replay, loss)) {
+		tell_lost(restorer, loss->session, NULL, "its start or its end is lost");
+	}
+}
+
+static void tell_losses(const struct restorer *restorer, const struct replay *replay)
 {
 	const struct replayed_loss *loss;
 
 	DL_FOREACH(replay->losses, loss) {
-		char last[32] = "the end";
-
-		if (loss->last != JOURNAL_LOST_UNKNOWN) {
-			(void)snprintf(last, sizeof(last), "%" PRIu64, loss->last);
-		}
-		log_warning("journal records lost: first=%" PRIu64 " last=%s session=%u",
-			    loss->first, last, loss->session);
+		tell_loss(restorer, replay, loss);
 	}
 	if (replay->has_unnamed_loss) {
 		log_warning("further journal records are lost");
@@ -134,7 +169,7 @@ int restore_sessions(const struct replay *replay, struct session_table *sessions
 	const struct replayed_answer *answer;
 	int r = 0;
 
-	tell_losses(replay);
+	tell_losses(&restorer, replay);
 	DL_FOREACH(replay->sessions, session) {
 		if (session->is_touched) {
 			tell_lost(&restorer, session->id, &session->owner,

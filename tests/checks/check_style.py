@@ -53,7 +53,9 @@ def bare_statements(code):
     joined = code.replace("\\\n", " \n")
     for match in CONDITION.finditer(joined):
         rest = joined[closing(joined, match.end() - 1):].lstrip()
-        if rest[:1] != "{" and not (match.group().startswith("while") and rest[:1] == ";"):
+        ends_do = match.group().startswith("while") and (
+            rest[:1] == ";" or joined[:match.start()].endswith("} "))  # a macro has no ";"
+        if rest[:1] != "{" and not ends_do:
             yield line_of(joined, match.start())
     for match in ELSE_OR_DO.finditer(joined):
         if not re.match(r"[^\n]*#", joined[joined.rfind("\n", 0, match.start()) + 1:match.end()]):

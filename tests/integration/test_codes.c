@@ -159,7 +159,7 @@ static bool mount_disk(const char *path)
 		return false;
 	}
 	ck_assert(uid == 0 || map_ids(uid, gid));
-	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	return mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
 	       mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "size=512k,mode=0700") == 0;
 }
 

@@ -19,7 +19,8 @@
 
 /* What the parent leaves to its child. */
 struct inheritance {
-	DWORD handle, joined;
+	DWORD handle;
+	DWORD joined;
 	WCHAR key[KEY_CHARACTERS];
 	struct rm_session *native;
 };
@@ -52,7 +53,8 @@ static int run_child(void *arg)
 {
 	const struct inheritance *from = arg;
 	WCHAR key[KEY_CHARACTERS];
-	DWORD handle, joined;
+	DWORD handle;
+	DWORD joined;
 
 	EXPECT(RmEndSession(from->handle) == 6);
 	EXPECT(RmEndSession(from->joined) == 6);

@@ -66,6 +66,7 @@ static int ask_as_nobody(void *arg)
 	request.get_status = &get;
 	buffer = wire_pack(&request);
 	(void)wire_send(fd, buffer.data, buffer.size); /* it may be closed already */
+	frame_buffer_done(&buffer);
 	return wire_receive(fd, 5000, &reply) == WIRE_CLOSED ? 0 : 1;
 }
 

@@ -328,8 +328,8 @@ START_TEST(test_every_prefix)
 		patient.data = calloc(1, history->size);
 		ck_assert_ptr_nonnull(patient.data);
 		memcpy(patient.data, history->data, history->ends[i]);
-		ck_assert_int_eq(
-			replay_run(patient.data, patient.size, &record_identity, &replay), 0);
+		ck_assert_int_eq(replay_run(patient.data, patient.size, &record_identity, &replay),
+				 0);
 		ck_assert_pstr_eq(model_judge_exactly(shorter, &replay), NULL);
 		ck_assert_uint_eq(replay.scan.tail, history->ends[i]);
 		ck_assert_uint_eq(replay.scan.next_sequence, i + 1);
@@ -503,8 +503,8 @@ START_TEST(test_stranger)
 		ck_assert_ptr_nonnull(patient.data);
 		memcpy(patient.data, history->data, patient.size);
 		strangers[_i].damage(&patient);
-		ck_assert_int_eq(
-			replay_run(patient.data, patient.size, &record_identity, &replay), 0);
+		ck_assert_int_eq(replay_run(patient.data, patient.size, &record_identity, &replay),
+				 0);
 		ck_assert_int_eq(replay.scan.verdict, strangers[_i].verdict);
 		ck_assert_ptr_null(replay.sessions);
 		ck_assert_ptr_null(replay.answers);

@@ -152,10 +152,9 @@ START_TEST(test_start_for_another)
 	ck_assert_int_eq(process_find_or_open(&fixture.broker.processes,
 					      &(struct process_id){.pid = pid}, &owner),
 			 0);
-	ck_assert_uint_eq(geteuid() == 0 ? ask_start_owned(&self, 1, pid, owner->id.start_time,
-							   &started)
-					 : 0,
-			  0);
+	ck_assert_uint_eq(
+		geteuid() == 0 ? ask_start_owned(&self, 1, pid, owner->id.start_time, &started) : 0,
+		0);
 	if (geteuid() == 0) {
 		ck_assert_uint_eq(owner->n_sessions, 1);
 		ck_assert_uint_eq(self.call.peer->n_sessions, 0);
@@ -514,8 +513,8 @@ START_TEST(test_ends_fit_on_a_full_disk)
 		n_started++;
 	}
 	while (status == 0 && n_joined < 2000) {
-		status = ask_join(&self, 10000 + n_joined, started[n_joined / MAX_JOINS].key,
-				  &join);
+		status =
+			ask_join(&self, 10000 + n_joined, started[n_joined / MAX_JOINS].key, &join);
 		n_joined += status == 0;
 	}
 	ck_assert_uint_eq(status, STATUS_WRITE_FAULT);
@@ -523,9 +522,8 @@ START_TEST(test_ends_fit_on_a_full_disk)
 	ck_assert_uint_eq(fixture.broker.sessions.n_sessions, n_started);
 	ck_assert_uint_eq(fixture.broker.sessions.n_joins, n_joined);
 	for (uint32_t i = 0; i < n_joined; i++) {
-		ck_assert_uint_eq(ask_end(&self, 20000 + i, started[i / MAX_JOINS].session, i + 1,
-					  ""),
-				  0);
+		ck_assert_uint_eq(
+			ask_end(&self, 20000 + i, started[i / MAX_JOINS].session, i + 1, ""), 0);
 	}
 	for (uint32_t i = 0; i < n_started; i++) {
 		ck_assert_uint_eq(ask_end(&self, 30000 + i, started[i].session, 0, ""), 0);

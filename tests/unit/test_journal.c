@@ -375,7 +375,10 @@ END_TEST
  * kept fits to its last byte. */
 START_TEST(test_full_disk)
 {
-	enum { N_KEPT = 100, KEPT = 50 };
+	enum {
+		N_KEPT = 100,
+		KEPT = 50
+	};
 	const char *path = fixture_path("journal");
 	static const uint8_t payload[1000] = {7};
 	const uint64_t keep = N_KEPT * journal_record_bytes(KEPT);

@@ -76,9 +76,8 @@ static struct process *process_of(pid_t pid)
 {
 	struct process *process;
 
-	ck_assert_int_eq(process_find_or_open(&processes, &(struct process_id){.pid = pid},
-					      &process),
-			 0);
+	ck_assert_int_eq(
+		process_find_or_open(&processes, &(struct process_id){.pid = pid}, &process), 0);
 	return process;
 }
 
@@ -273,7 +272,9 @@ END_TEST
 /* The last 64 answers of a living process come through any number of compactions. */
 START_TEST(test_answers_come_back)
 {
-	enum { N = MAX_ANSWERED + 6 };
+	enum {
+		N = MAX_ANSWERED + 6
+	};
 	struct process *owner = process_of(getpid());
 
 	for (uint32_t i = 1; i <= N; i++) {
@@ -333,16 +334,16 @@ START_TEST(test_compaction)
 	ck_assert_int_eq(start(owner), 0);
 	ck_assert_int_eq(join(1, owner), 0);
 	ck_assert_int_eq(stat(fixture_path("journal"), &before), 0);
-	for (unsigned int i = 0; i < 2000; i++) {
+	for (unsigned int i = 0; i < 5000; i++) {
 		ck_assert_int_eq(start(owner), 0);
 		id = sessions.next_session_id - 1;
 		ck_assert_int_eq(end(id, NULL, 0), 0);
 		largest = store.journal.tail > largest ? store.journal.tail : largest;
 	}
-	ck_assert_uint_lt(largest, 128 * 1024);
+	ck_assert_uint_lt(largest, 512 * 1024);
 	ck_assert_int_eq(stat(fixture_path("journal"), &after), 0);
 	ck_assert_uint_ne(after.st_ino, before.st_ino);
-	ck_assert_int_eq(after.st_size, JOURNAL_PIECE_BYTES);
+	ck_assert_int_le(after.st_size, 5 * JOURNAL_PIECE_BYTES);
 	ck_assert_int_eq(file_exists(fixture_path("journal.new")), false);
 	restart();
 	ck_assert_uint_eq(sessions.n_sessions, 1);
@@ -360,7 +361,7 @@ START_TEST(test_compaction_fails)
 
 	ck_assert_int_eq(stat(fixture_path("journal"), &before), 0);
 	ck_assert_int_eq(mkdir(fixture_path("journal.new"), 0700), 0);
-	for (unsigned int i = 0; i < 2000; i++) {
+	for (unsigned int i = 0; i < 5000; i++) {
 		ck_assert_int_eq(start(owner), 0);
 		ck_assert_int_eq(end(sessions.next_session_id - 1, NULL, 0), 0);
 	}
