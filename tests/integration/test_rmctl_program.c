@@ -78,6 +78,7 @@ static void expect_code(struct program_output output, int code, const char *erro
 {
 	ck_assert_msg(output.code == code, "ended with %d, not %d: %s%s", output.code, code,
 		      output.out, output.err);
+	ck_assert_ptr_nonnull(error);
 	ck_assert_msg(strstr(output.err, error) != NULL, "wanted '%s', got: %s", error, output.err);
 	if (code != 0) {
 		ck_assert_str_eq(output.out, "");
