@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The configuration, read by inih. inih tells the line of an error; the column is found by
- * looking the offending word up in that line again. A file is all right or refused: a misspelt
- * key would otherwise be a rule that silently does not hold.
+ * The configuration, read by inih. It gets its lines from here, so that the line of an error is
+ * known and no line is longer than its buffer (it would take the rest for a line of its own);
+ * the column is found by looking the offending word up in that line again. A file is all right
+ * or refused: a misspelt key would otherwise be a rule that silently does not hold.
  * The machine's file is read last, so that it wins over the user's (A76).
  */
 #include "broker/config.h"
@@ -22,6 +23,7 @@
 #define USER_FILE "rstrtmgr/rmbrokerd.conf" /* below $XDG_CONFIG_HOME */
 #define MAX_FILE_BYTES (1024 * 1024)
 #define MAX_TIMEOUT_MS 3600000u
+#define MAX_LINE_BYTES 199 /* INI_MAX_LINE of the library, less the NUL */
 
 struct key {
 	const char *section;
@@ -34,10 +36,16 @@ struct key {
 struct reader {
 	struct config *config;
 	const char *text; /* the whole file */
+	const char *rest; /* its lines that were not read yet */
 	struct config_error *error;
 	const char *path;
-	/* what the handler found wrong; inih adds the line */
+	unsigned int line;	   /* the one that was read last, from 1 */
+	unsigned int section_line; /* the last header's, 0: none yet */
+	/* what is wrong in this last line */
 	bool is_wrong;
+	bool is_out_of_memory;
+	bool is_section;  /* not in it, but in the header above */
+	const char *name; /* the key whose value `word` is, or NULL */
 	char word[128];
 	char why[256];
 };
@@ -215,84 +223,119 @@ static bool is_section(const char *section)
 	return false;
 }
 
+/* `key` has no field for this value, or there is no memory for it. */
+static int refuse_value(struct reader *reader, const struct key *key, const char *value, int error)
+{
+	if (error == -ENOMEM) {
+		reader->is_out_of_memory = true;
+	}
+	reader->name = *value ? key->name : NULL;
+	return refuse(reader, *value ? value : key->name, "this value is not possible",
+		      key->expected);
+}
+
 static int on_pair(void *user, const char *section, const char *name, const char *value)
 {
 	struct reader *reader = user;
 	char names[200];
 
-	if (reader->is_wrong) {
-		return 0; /* the first error is the one to tell */
-	}
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, name) == 0) {
 			void *field = (char *)reader->config + keys[i].offset;
+			int r = keys[i].parse(value, field);
 
-			return keys[i].parse(value, field) == 0
-				       ? 1
-				       : refuse(reader, *value ? value : name,
-						"this value is not possible", keys[i].expected);
+			return r == 0 ? 1 : refuse_value(reader, &keys[i], value, r);
 		}
 	}
-	list_names(is_section(section) ? section : NULL, names, sizeof(names));
-	return is_section(section) ? refuse(reader, name, "this key is unknown", names)
-				   : refuse(reader, section, "this section is unknown", names);
+	reader->is_section = !is_section(section);
+	list_names(reader->is_section ? NULL : section, names, sizeof(names));
+	return reader->is_section ? refuse(reader, section, "this section is unknown", names)
+				  : refuse(reader, name, "this key is unknown", names);
 }
 
-/* Where `word` stands in line number `line` of the text, counted in bytes from 1. */
-static unsigned int find_column(const char *text, unsigned int line, const char *word)
+/* inih's reader of lines. It stops at the first error, which is the one to tell. */
+static char *next_line(char *ret_line, int size, void *stream)
 {
+	struct reader *reader = stream;
+	const char *line = reader->rest;
+	size_t length = strcspn(line, "\n");
+
+	if (reader->is_wrong || !*line) {
+		return NULL;
+	}
+	reader->line++;
+	if (length > MAX_LINE_BYTES || length >= (size_t)size) {
+		(void)refuse(reader, "", "this line is too long", "at most 199 bytes");
+		return NULL;
+	}
+	if (line[strspn(line, " \t")] == '[') {
+		reader->section_line = reader->line;
+	}
+	memcpy(ret_line, line, length);
+	ret_line[length] = '\0';
+	reader->rest = line + length + (line[length] == '\n');
+	return ret_line;
+}
+
+/* Where `word` stands in line number `line` of the text, counted in bytes from 1. It is the value
+ * of the key `name`, unless that is NULL: then it stands behind the key, or alone in a line that
+ * goes on with the value. */
+static unsigned int find_column(const char *text, unsigned int line, const char *word,
+				const char *name)
+{
+	const char *start;
 	const char *end;
-	const char *found;
+	const char *found = NULL;
 
-	while (--line && (text = strchr(text, '\n'))) {
-		text++;
+	while (--line) {
+		text = strchr(text, '\n') + 1;
 	}
-	if (!text) {
-		return 1;
-	}
+	start = text + strspn(text, " \t");
 	end = strchrnul(text, '\n');
-	found = *word ? strstr(text, word) : NULL;
-	if (found && found < end) {
-		return (unsigned int)(found - text) + 1;
+	if (name && strncmp(start, name, strlen(name)) == 0) {
+		found = strstr(start + strlen(name), word);
 	}
-	return (unsigned int)strspn(text, " \t") + 1;
+	if (*word && (!found || found >= end)) {
+		found = strstr(start, word);
+	}
+	return (unsigned int)((found && found < end ? found : start) - text) + 1;
 }
 
-/* The section's header is some lines above the key that inih stopped at. */
-static unsigned int find_section_line(const char *text, unsigned int line, const char *section)
-{
-	unsigned int found = line;
-	char header[sizeof(((struct reader *)0)->word) + 2];
-
-	(void)snprintf(header, sizeof(header), "[%s]", section);
-	for (unsigned int at = 1; at <= line && text; at++) {
-		const char *next = strchr(text, '\n');
-
-		if (strncmp(text + strspn(text, " \t"), header, strlen(header)) == 0) {
-			found = at;
-		}
-		text = next ? next + 1 : NULL;
-	}
-	return found;
-}
-
+/* `line` is the first that inih could not read, or 0. */
 static int describe(struct reader *reader, unsigned int line)
 {
 	struct config_error *error = reader->error;
 	char clean[sizeof(reader->why)];
 
-	if (reader->is_wrong && strstr(reader->why, "section is unknown")) {
-		line = find_section_line(reader->text, line, reader->word);
-	}
-	if (!reader->is_wrong) {
+	if (!reader->is_wrong || (line && line < reader->line)) {
+		reader->word[0] = '\0';
+		reader->name = NULL;
 		(void)snprintf(reader->why, sizeof(reader->why),
 			       "this line is neither a [Section] nor Key=value");
+	} else {
+		line = reader->is_section && reader->section_line ? reader->section_line
+								  : reader->line;
 	}
 	error->line = line;
-	error->column = find_column(reader->text, line, reader->word);
+	error->column = find_column(reader->text, line, reader->word, reader->name);
 	(void)text_clean(reader->why, strlen(reader->why), clean, sizeof(clean));
 	(void)snprintf(error->text, sizeof(error->text), "%.200s:%u:%u: %s", reader->path, line,
 		       error->column, clean);
+	return -EINVAL;
+}
+
+/* inih ends at a NUL, so the lines behind it would not be read. */
+static int refuse_nul(struct reader *reader)
+{
+	struct config_error *error = reader->error;
+	const char *line = reader->text;
+
+	for (error->line = 1; strchr(line, '\n'); error->line++) {
+		line = strchr(line, '\n') + 1;
+	}
+	error->column = (unsigned int)strlen(line) + 1;
+	(void)snprintf(error->text, sizeof(error->text), "%.200s:%u:%u: %s", reader->path,
+		       error->line, error->column, "a NUL byte; expected text");
 	return -EINVAL;
 }
 
@@ -341,6 +384,15 @@ static int remember_path(struct config *config, const char *path)
 	return 0;
 }
 
+/* There is no line to blame. */
+static int refuse_file(const char *path, int error, struct config_error *ret_error)
+{
+	(void)snprintf(ret_error->text, sizeof(ret_error->text), "%.200s: %s", path,
+		       strerror(-error));
+	ret_error->line = ret_error->column = 0;
+	return error;
+}
+
 int config_read(struct config *config, const char *path, struct config_error *ret_error)
 {
 	_cleanup_(freep) char *text = NULL;
@@ -349,18 +401,25 @@ int config_read(struct config *config, const char *path, struct config_error *re
 	int r;
 
 	r = read_file(path, &text, &size);
-	if (r || !text) {
-		(void)snprintf(ret_error->text, sizeof(ret_error->text), "%.200s: %s", path,
-			       strerror(-r));
-		ret_error->line = ret_error->column = 0;
-		return r;
+	if (r == 0 && !text) {
+		r = -ENOMEM;
 	}
-	reader.text = text;
-	r = strlen(text) == size ? ini_parse_string(text, on_pair, &reader) : 1;
 	if (r < 0) {
-		return -ENOMEM;
+		return refuse_file(path, r, ret_error);
 	}
-	return r > 0 ? describe(&reader, (unsigned int)r) : remember_path(config, path);
+	reader.text = reader.rest = text;
+	if (strlen(text) != size) {
+		return refuse_nul(&reader);
+	}
+	r = ini_parse_stream(next_line, &reader, on_pair, &reader);
+	if (r < 0 || reader.is_out_of_memory) {
+		return refuse_file(path, -ENOMEM, ret_error);
+	}
+	if (r > 0 || reader.is_wrong) {
+		return describe(&reader, (unsigned int)r);
+	}
+	r = remember_path(config, path);
+	return r < 0 ? refuse_file(path, r, ret_error) : 0;
 }
 
 void config_init(struct config *config)

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -20,6 +21,7 @@
 #include "broker/listener.h"
 #include "broker/log.h"
 #include "broker/server.h"
+#include "proto/text.h"
 
 struct daemon {
 	uv_loop_t loop;
@@ -92,7 +94,14 @@ static void ignore_signals(void)
 static int load_config(const struct daemon_options *options, struct config *ret_config)
 {
 	struct config_error error;
-	int r = config_load(options->config_path, !options->is_system, ret_config, &error);
+	const char *path = options->config_path;
+	int r;
+
+	if (path && !text_is_clean(path, strlen(path))) {
+		log_error("the configuration's path has control characters or is not UTF-8");
+		return -EINVAL;
+	}
+	r = config_load(path, !options->is_system, ret_config, &error);
 
 	if (r < 0) {
 		log_error("%s", error.text);

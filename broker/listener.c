@@ -19,6 +19,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "broker/log.h"
+#include "proto/text.h"
 
 #define SYSTEM_DIRECTORY "/run/rstrtmgr"
 #define SOCKET_NAME "broker.sock"
@@ -65,6 +66,10 @@ static int open_directory(const char *path, int *ret_fd)
 
 	if (*path != '/' || !slash[1]) {
 		return fail(-EINVAL, path, "the socket's path must be absolute and name a file");
+	}
+	if (!text_is_clean(path, strlen(path))) {
+		log_error("the socket's path has control characters or is not UTF-8");
+		return -EINVAL;
 	}
 	if (strlen(path) > MAX_SOCKET_PATH) {
 		return fail(-ENAMETOOLONG, path,

@@ -293,6 +293,10 @@ int replay_run(const uint8_t *data, size_t size, const struct journal_identity *
 		replay_done(&replay);
 		return r;
 	}
+	/* Whole records that make no sense: the file is to be kept for a look at it. */
+	if (replay.losses && replay.scan.verdict == JOURNAL_CLEAN) {
+		replay.scan.verdict = JOURNAL_DAMAGED;
+	}
 	*ret_replay = replay;
 	return 0;
 }

@@ -181,9 +181,9 @@ int rm_broker_end_session(uint32_t id)
 	return r;
 }
 
-static int copy_status(const Rm__Status *from, struct rm_broker_status **ret_status)
+static int copy_status(const Rm__Status *from, struct rm_broker_info **ret_status)
 {
-	struct rm_broker_status *status;
+	struct rm_broker_info *status;
 	struct text_pool pool;
 
 	status = calloc(1, sizeof(*status) + from->version.len + from->mode.len +
@@ -192,7 +192,7 @@ static int copy_status(const Rm__Status *from, struct rm_broker_status **ret_sta
 		return STATUS_OUTOFMEMORY;
 	}
 	pool.at = (char *)(status + 1);
-	*status = (struct rm_broker_status){
+	*status = (struct rm_broker_info){
 		.version = add_text(&pool, &from->version),
 		.mode = add_text(&pool, &from->mode),
 		.journal = add_text(&pool, &from->journal),
@@ -216,7 +216,7 @@ static int copy_status(const Rm__Status *from, struct rm_broker_status **ret_sta
 	return 0;
 }
 
-int rm_broker_status(struct rm_broker_status **ret_status)
+int rm_broker_status(struct rm_broker_info **ret_status)
 {
 	Rm__Request request = RM__REQUEST__INIT;
 	Rm__GetStatus message = RM__GET_STATUS__INIT;
@@ -238,7 +238,7 @@ int rm_broker_status(struct rm_broker_status **ret_status)
 	return r;
 }
 
-void rm_broker_status_free(struct rm_broker_status *status)
+void rm_broker_status_free(struct rm_broker_info *status)
 {
 	free(status);
 }

@@ -27,7 +27,7 @@ struct slot {
 static struct slot slots[MAX_KEPT_CONNECTIONS];
 static int idle[MAX_KEPT_CONNECTIONS]; /* slots in nobody's hands, the last used last */
 static unsigned int n_idle;
-static struct pending_end pending[MAX_PENDING]; /* a ring */
+static struct pending pendings[MAX_PENDING]; /* a ring */
 static unsigned int first_pending;
 static _Atomic unsigned int n_pending; /* read without the lock as well */
 
@@ -120,7 +120,7 @@ void pool_close(const struct pooled *connection)
 	}
 }
 
-void pool_add_pending(const struct pending_end *end)
+void pool_add_pending(const struct pending *pending)
 {
 	if (state_lock() < 0) {
 		return;
@@ -129,12 +129,12 @@ void pool_add_pending(const struct pending_end *end)
 		first_pending = (first_pending + 1) % MAX_PENDING;
 		n_pending--;
 	}
-	pending[(first_pending + n_pending) % MAX_PENDING] = *end;
+	pendings[(first_pending + n_pending) % MAX_PENDING] = *pending;
 	n_pending++;
 	state_unlock();
 }
 
-bool pool_take_pending(struct pending_end *ret_end)
+bool pool_take_pending(struct pending *ret_pending)
 {
 	bool is_there = false;
 
@@ -144,7 +144,7 @@ bool pool_take_pending(struct pending_end *ret_end)
 	}
 	if (n_pending) {
 		is_there = true;
-		*ret_end = pending[first_pending];
+		*ret_pending = pendings[first_pending];
 		first_pending = (first_pending + 1) % MAX_PENDING;
 		n_pending--;
 	}

@@ -33,18 +33,27 @@ void pool_close(const struct pooled *connection);
 /* Fills in what pool_take() recognises the socket by. 0 or -errno. */
 int pool_identify(int fd, struct pooled *ret_connection) _warn_unused_;
 
-/* Ends whose broker stayed away: to be told it first when it is back (A10). */
-struct pending_end {
+/* What could not be told a broker that stayed away, to be told it first when it is back (A10). */
+enum pending_kind {
+	PENDING_END,   /* this end */
+	PENDING_START, /* the end of what this start made, if the broker got it at all */
+	PENDING_JOIN,  /* alike */
+};
+
+struct pending {
+	enum pending_kind kind;
 	uint8_t request_id[REQUEST_ID_BYTES];
-	uint32_t session;
+	uint32_t session; /* of an end */
 	uint32_t join;
-	char key[SESSION_KEY_DIGITS + 1]; /* of an attached session, else "" */
+	char key[SESSION_KEY_DIGITS + 1]; /* of a join or an attached session, else "" */
+	uint32_t owner_pid;		  /* of a start or a join, 0: this process */
+	uint64_t owner_start_time;
 };
 
 /* Keeps one; the oldest goes when there are too many. */
-void pool_add_pending(const struct pending_end *end);
+void pool_add_pending(const struct pending *pending);
 /* Takes the oldest out. false: there is none. */
-bool pool_take_pending(struct pending_end *ret_end);
+bool pool_take_pending(struct pending *ret_pending);
 
 /* For state.c, with the lock held: in a forked child, closes the parent's connections. */
 void pool_reset(void);

@@ -136,7 +136,7 @@ void rm_session_infos_free(struct rm_session_infos *infos);
 /* Ends a session of this user, whoever owns it. 6 there is no session with this id. */
 int rm_broker_end_session(uint32_t id);
 
-struct rm_broker_status {
+struct rm_broker_info {
 	const char *version;
 	const char *mode; /* "user" or "system" */
 	uint32_t pid;
@@ -158,8 +158,8 @@ struct rm_broker_status {
 };
 
 /* Asks the broker about itself. Free with rm_broker_status_free(). */
-int rm_broker_status(struct rm_broker_status **ret_status);
-void rm_broker_status_free(struct rm_broker_status *status);
+int rm_broker_status(struct rm_broker_info **ret_status);
+void rm_broker_status_free(struct rm_broker_info *status);
 
 /* Something that happened to a session. */
 struct rm_event {

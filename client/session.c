@@ -96,6 +96,32 @@ static int fill_owner(int owner_pidfd, Rm__ProcessId *storage, Rm__ProcessId **r
 	return r;
 }
 
+/* Whether the answer is that of a broker that is not there. */
+static bool is_away(int error)
+{
+	return error == -ETIMEDOUT || error == -ENOENT || error == -ECONNREFUSED;
+}
+
+/* session_call() for a start or a join. When its time is over the broker may have made it all
+ * the same, now or when it goes on; so it is undone on the next call. */
+static int make_call(Rm__Request *request, enum pending_kind kind, const uint8_t *request_id,
+		     const char *key, const Rm__ProcessId *owner, struct transport_reply *ret_reply)
+{
+	struct pending pending = {.kind = kind};
+	int r;
+
+	ret_reply->message = NULL;
+	r = transport_call(request, ret_reply);
+	if (r == -ETIMEDOUT) {
+		memcpy(pending.request_id, request_id, REQUEST_ID_BYTES);
+		memcpy(pending.key, key, sizeof(pending.key));
+		pending.owner_pid = owner ? owner->pid : 0;
+		pending.owner_start_time = owner ? owner->start_time : 0;
+		pool_add_pending(&pending);
+	}
+	return (int)(r < 0 ? status_from_errno(r) : ret_reply->message->status);
+}
+
 static int start(struct rm_session *session, int owner_pidfd)
 {
 	Rm__Request request = RM__REQUEST__INIT;
@@ -115,7 +141,7 @@ static int start(struct rm_session *session, int owner_pidfd)
 	message.request_id = codec_bytes(request_id, sizeof(request_id));
 	request.call_case = RM__REQUEST__CALL_START_SESSION;
 	request.start_session = &message;
-	r = session_call(&request, &reply);
+	r = make_call(&request, PENDING_START, request_id, session->key, message.owner, &reply);
 	if (r == 0 && reply.message->result_case != RM__REPLY__RESULT_START_SESSION) {
 		r = STATUS_SERVER_UNAVAILABLE;
 	}
@@ -167,7 +193,7 @@ static int join(struct rm_session *session, int owner_pidfd)
 	message.key = codec_text(session->key);
 	request.call_case = RM__REQUEST__CALL_JOIN_SESSION;
 	request.join_session = &message;
-	r = session_call(&request, &reply);
+	r = make_call(&request, PENDING_JOIN, request_id, session->key, message.owner, &reply);
 	if (r == 0 && reply.message->result_case != RM__REPLY__RESULT_JOIN_SESSION) {
 		r = STATUS_SERVER_UNAVAILABLE;
 	}
@@ -250,21 +276,15 @@ int rm_session_attach(uint32_t id, const char *key, struct rm_session **ret_sess
 	return r;
 }
 
-static void keep_pending(const struct rm_session *session, const uint8_t *request_id)
+static void keep_end(const struct rm_session *session, const uint8_t *request_id)
 {
-	struct pending_end end = {.session = session->id, .join = session->join};
+	struct pending end = {.kind = PENDING_END, .session = session->id, .join = session->join};
 
 	memcpy(end.request_id, request_id, REQUEST_ID_BYTES);
 	if (session->is_attached) {
 		memcpy(end.key, session->key, sizeof(end.key));
 	}
 	pool_add_pending(&end);
-}
-
-/* Whether the answer is that of a broker that is not there: the end is then said later (A10). */
-static bool is_away(int error)
-{
-	return error == -ETIMEDOUT || error == -ENOENT || error == -ECONNREFUSED;
 }
 
 static int end(const struct rm_session *session)
@@ -287,7 +307,7 @@ static int end(const struct rm_session *session)
 	reply.message = NULL;
 	r = transport_call(&request, &reply);
 	if (r < 0 && is_away(r)) {
-		keep_pending(session, request_id);
+		keep_end(session, request_id); /* said later (A10) */
 		return 0;
 	}
 	r = (int)(r < 0 ? status_from_errno(r) : reply.message->status);

@@ -14,7 +14,7 @@ static inline void infos_freep(struct rm_session_infos **infos)
 	rm_session_infos_free(*infos);
 }
 
-static inline void status_freep(struct rm_broker_status **status)
+static inline void status_freep(struct rm_broker_info **status)
 {
 	rm_broker_status_free(*status);
 }

@@ -54,7 +54,7 @@ enum exit_code cmd_show(const struct options *options)
 
 enum exit_code cmd_status(const struct options *options)
 {
-	_cleanup_(status_freep) struct rm_broker_status *status = NULL;
+	_cleanup_(status_freep) struct rm_broker_info *status = NULL;
 	int r = rm_broker_status(&status);
 
 	if (r) {

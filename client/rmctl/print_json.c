@@ -151,7 +151,7 @@ void print_json_sessions(const struct rm_session_infos *infos, bool with_joins)
 	print(document);
 }
 
-static struct json_object *build_limits(const struct rm_broker_status *status)
+static struct json_object *build_limits(const struct rm_broker_info *status)
 {
 	struct json_object *limits = new_object();
 
@@ -162,7 +162,7 @@ static struct json_object *build_limits(const struct rm_broker_status *status)
 	return limits;
 }
 
-static struct json_object *build_journal(const struct rm_broker_status *status)
+static struct json_object *build_journal(const struct rm_broker_info *status)
 {
 	struct json_object *journal = new_object();
 
@@ -172,7 +172,7 @@ static struct json_object *build_journal(const struct rm_broker_status *status)
 	return journal;
 }
 
-void print_json_status(const struct rm_broker_status *status)
+void print_json_status(const struct rm_broker_info *status)
 {
 	struct json_object *document = new_object();
 	struct json_object *broker = new_object();

@@ -14,6 +14,6 @@ void print_json_session_id(uint32_t id, const char *key);
 void print_json_sessions(const struct rm_session_infos *infos, bool with_joins);
 
 /* {"broker":{...}} */
-void print_json_status(const struct rm_broker_status *status);
+void print_json_status(const struct rm_broker_info *status);
 
 void print_json_event(const struct rm_event *event);

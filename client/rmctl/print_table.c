@@ -197,7 +197,7 @@ void print_table_session(const struct rm_session_info *info, bool colors)
 	}
 }
 
-static void print_journal(const struct rm_broker_status *status, bool colors)
+static void print_journal(const struct rm_broker_info *status, bool colors)
 {
 	char used[FORMAT_SIZE], reserved[FORMAT_SIZE];
 
@@ -206,7 +206,7 @@ static void print_journal(const struct rm_broker_status *status, bool colors)
 	print_field("Journal", colors, "%s, %s in use of %s", status->journal, used, reserved);
 }
 
-void print_table_status(const struct rm_broker_status *status, bool colors)
+void print_table_status(const struct rm_broker_info *status, bool colors)
 {
 	char uptime[FORMAT_SIZE];
 

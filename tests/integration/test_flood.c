@@ -25,9 +25,9 @@ static unsigned int raise_limit(void)
 	return limit.rlim_cur > 100000 ? 100000 : (unsigned int)limit.rlim_cur;
 }
 
-static void get_status(struct rm_broker_status *ret_status)
+static void get_status(struct rm_broker_info *ret_status)
 {
-	struct rm_broker_status *status;
+	struct rm_broker_info *status;
 
 	ck_assert_int_eq(rm_broker_status(&status), 0);
 	*ret_status = *status;
@@ -37,7 +37,7 @@ static void get_status(struct rm_broker_status *ret_status)
 
 static unsigned int count_connections(void)
 {
-	struct rm_broker_status status;
+	struct rm_broker_info status;
 
 	get_status(&status);
 	return status.n_connections;
@@ -60,7 +60,7 @@ static void check_others(void)
 
 START_TEST(test_connections_of_a_process)
 {
-	struct rm_broker_status status;
+	struct rm_broker_info status;
 	int fds[MAX_OF_A_PROCESS];
 	char detail[256];
 	unsigned int n = MAX_OF_A_PROCESS - 1; /* and the library's own */
@@ -116,7 +116,7 @@ static void flood(unsigned int n, int told)
 
 START_TEST(test_connections_of_many)
 {
-	struct rm_broker_status status;
+	struct rm_broker_info status;
 	pid_t pids[N_CHILDREN];
 	int told[2];
 	unsigned int n, few = 8;

@@ -40,7 +40,7 @@ static uint32_t count_sessions(void)
 
 static uint32_t find_max_sessions(void)
 {
-	struct rm_broker_status *status;
+	struct rm_broker_info *status;
 	uint32_t max;
 
 	ck_assert_int_eq(rm_broker_status(&status), 0);

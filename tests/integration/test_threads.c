@@ -165,7 +165,7 @@ static void *list(void *arg)
 	(void)pthread_barrier_wait(&barrier);
 	for (int i = 0; i < worker->n_rounds; i++) {
 		struct rm_session_infos *infos = NULL;
-		struct rm_broker_status *status = NULL;
+		struct rm_broker_info *status = NULL;
 
 		n_errors += rm_broker_sessions(&infos) != 0;
 		n_errors += rm_broker_status(&status) != 0;

@@ -72,7 +72,7 @@ static int ask_as_nobody(void *arg)
 
 START_TEST(test_peer_of_another_user)
 {
-	struct rm_broker_status *status;
+	struct rm_broker_info *status;
 	uint64_t n_calls;
 
 	if (!testing_is_root()) {

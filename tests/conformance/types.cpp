@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+// The same source as C++.
+#include "types.c"
