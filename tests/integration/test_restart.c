@@ -287,6 +287,47 @@ START_TEST(test_many_ends_without_a_broker)
 }
 END_TEST
 
+/* Asks by another process until the answer has the text. */
+static void wait_for_listed(const char *text)
+{
+	bool is_there = false;
+
+	for (uint64_t end = testing_now_ms() + 10000; !is_there && testing_now_ms() < end;) {
+		struct program_output output = rmctl_run("sessions", "--json", NULL);
+
+		is_there = strstr(output.out, text) != NULL;
+		program_output_done(&output);
+	}
+	ck_assert_msg(is_there, "%s was never listed", text);
+}
+
+/* Loop: a start, a join. The broker gets it, but goes on only when the caller's time is over:
+ * what it made has no handle, and is undone before this process's next call. */
+START_TEST(test_answer_that_came_too_late)
+{
+	struct rm_session *kept;
+	struct rm_session *late;
+	struct rm_session_infos *infos;
+
+	broker_start();
+	ck_assert_int_eq(rm_session_start(-1, &kept), 0);
+	broker_signal(SIGSTOP);
+	ck_assert_int_eq(setenv("RSTRTMGR_TIMEOUT_MS", "100", 1), 0);
+	ck_assert_int_eq(_i ? rm_session_join(rm_session_key(kept), -1, &late)
+			    : rm_session_start(-1, &late),
+			 121);
+	ck_assert_int_eq(setenv("RSTRTMGR_TIMEOUT_MS", "60000", 1), 0);
+	broker_signal(SIGCONT);
+	wait_for_listed(_i ? "\"joined\":1" : "\"id\":2");
+	ck_assert_int_eq(rm_broker_sessions(&infos), 0);
+	ck_assert_uint_eq(infos->n_sessions, 1);
+	ck_assert_uint_eq(infos->sessions[0].id, rm_session_id(kept));
+	ck_assert_uint_eq(infos->sessions[0].n_joined, 0);
+	rm_session_infos_free(infos);
+	ck_assert_int_eq(rm_session_end(kept), 0);
+}
+END_TEST
+
 /* A journal of many changes is written anew while it is used. */
 START_TEST(test_after_many_changes)
 {
@@ -319,6 +360,7 @@ int main(void)
 		{.test = test_owner_dies_meanwhile},
 		{.test = test_end_without_a_broker, .n_loops = 2},
 		{.test = test_many_ends_without_a_broker},
+		{.test = test_answer_that_came_too_late, .n_loops = 2},
 		{.test = test_after_many_changes},
 	};
 
