@@ -293,7 +293,9 @@ static unsigned int find_column(const char *text, unsigned int line, const char 
 	start = text + strspn(text, " \t");
 	end = strchrnul(text, '\n');
 	if (name && strncmp(start, name, strlen(name)) == 0) {
-		found = strstr(start + strlen(name), word);
+		found = start + strlen(name);
+		found += strspn(found, " \t");
+		found = *found == '=' || *found == ':' ? strstr(found + 1, word) : NULL;
 	}
 	if (*word && (!found || found >= end)) {
 		found = strstr(start, word);

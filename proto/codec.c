@@ -268,20 +268,37 @@ static int pack(const ProtobufCMessage *message, size_t bound, struct frame_buff
 	return 0;
 }
 
-/* All numbers of a message with their tags, and the lengths of its texts. */
+/* All numbers of a message with their tags; its texts are added to that. */
 #define SMALL_BYTES 128u
+
+/* 0: unknown. Fields of a newer version, which an unpacked message keeps, can be of any size.
+ * `content` and `owner` may be NULL. */
+static size_t bound_message(const ProtobufCMessage *message, const ProtobufCMessage *content,
+			    const Rm__ProcessId *owner, size_t texts)
+{
+	if (message->n_unknown_fields || (content && content->n_unknown_fields) ||
+	    (owner && owner->base.n_unknown_fields)) {
+		return 0;
+	}
+	return SMALL_BYTES + texts;
+}
 
 static size_t bound_request(const Rm__Request *request)
 {
+	const Rm__StartSession *start = request->start_session;
+	const Rm__JoinSession *join = request->join_session;
+	const Rm__EndSession *end = request->end_session;
+
 	switch (request->call_case) {
 	case RM__REQUEST__CALL_START_SESSION:
-		return SMALL_BYTES + request->start_session->request_id.len;
+		return bound_message(&request->base, &start->base, start->owner,
+				     start->request_id.len);
 	case RM__REQUEST__CALL_JOIN_SESSION:
-		return SMALL_BYTES + request->join_session->request_id.len +
-		       request->join_session->key.len;
+		return bound_message(&request->base, &join->base, join->owner,
+				     join->request_id.len + join->key.len);
 	case RM__REQUEST__CALL_END_SESSION:
-		return SMALL_BYTES + request->end_session->request_id.len +
-		       request->end_session->key.len;
+		return bound_message(&request->base, &end->base, NULL,
+				     end->request_id.len + end->key.len);
 	case RM__REQUEST__CALL__NOT_SET:
 	case RM__REQUEST__CALL_ATTACH_SESSION:
 	case RM__REQUEST__CALL_LIST_SESSIONS:
@@ -299,10 +316,13 @@ static size_t bound_reply(const Rm__Reply *reply)
 {
 	switch (reply->result_case) {
 	case RM__REPLY__RESULT__NOT_SET:
+		return bound_message(&reply->base, NULL, NULL, reply->detail.len);
 	case RM__REPLY__RESULT_JOIN_SESSION:
-		return SMALL_BYTES + reply->detail.len;
+		return bound_message(&reply->base, &reply->join_session->base, NULL,
+				     reply->detail.len);
 	case RM__REPLY__RESULT_START_SESSION:
-		return SMALL_BYTES + reply->detail.len + reply->start_session->key.len;
+		return bound_message(&reply->base, &reply->start_session->base, NULL,
+				     reply->detail.len + reply->start_session->key.len);
 	case RM__REPLY__RESULT_SESSIONS:
 	case RM__REPLY__RESULT_BROKER:
 	case RM__REPLY__RESULT_EVENT:

@@ -141,6 +141,7 @@ int procfs_parse_fdinfo_pid(const char *text, size_t size, pid_t *ret_pid)
 {
 	char copy[1024];
 	const char *line;
+	pid_t pid;
 
 	if (size >= sizeof(copy)) {
 		size = sizeof(copy) - 1;
@@ -154,10 +155,14 @@ int procfs_parse_fdinfo_pid(const char *text, size_t size, pid_t *ret_pid)
 	if (line[strspn(line, " \t")] == '-') {
 		return -ESRCH; /* "-1": it has gone */
 	}
-	if (!read_pid(line, ret_pid)) {
+	if (!read_pid(line, &pid)) {
 		return -EBADMSG;
 	}
-	return *ret_pid ? 0 : -ESRCH; /* "0": not in our pid namespace */
+	if (!pid) {
+		return -ESRCH; /* not in our pid namespace */
+	}
+	*ret_pid = pid;
+	return 0;
 }
 
 /* Reads PID/NAME below /proc; the number of bytes, or -errno. */

@@ -19,7 +19,7 @@
 #define BUS_PATH "/test/Bench"
 #define KEY_DIGITS 32
 
-static const char *const bus_config =
+static const char bus_config[] =
 	"<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\"\n"
 	" \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
 	"<busconfig>\n"

@@ -113,7 +113,13 @@ static void serve(struct caller *caller, const Rm__Request *request)
 	if (caller->disk_bytes) {
 		disk_limit(caller->disk_bytes);
 	}
+	if (caller->before) {
+		caller->before();
+	}
 	dispatch(&caller->call, request);
+	if (caller->after) {
+		caller->after();
+	}
 	if (caller->disk_bytes) {
 		disk_limit(RLIM_INFINITY);
 	}

@@ -28,8 +28,10 @@ struct caller {
 	struct call_sink sink;
 	struct call call;
 	struct broker_fixture *fixture;
-	bool is_clear;		  /* what the sink answers */
-	uint64_t disk_bytes;	  /* files may not be larger during a call; 0: no limit */
+	bool is_clear;	      /* what the sink answers */
+	uint64_t disk_bytes;  /* files may not be larger during a call; 0: no limit */
+	void (*before)(void); /* called right before dispatch(), and after it; or NULL */
+	void (*after)(void);
 	struct frame_buffer sent; /* replies that nobody has looked at yet */
 	struct codec_arena arena; /* of `reply` */
 	Rm__Reply *reply;	  /* the last that was looked at */
