@@ -73,8 +73,12 @@ bool text_is_clean(const void *bytes, size_t size)
 {
 	const unsigned char *at = bytes;
 	char32_t character;
-	size_t length = count_plain(at, size);
+	size_t length;
 
+	if (!size) {
+		return true; /* an empty field has no bytes to point to */
+	}
+	length = count_plain(at, size);
 	at += length;
 	size -= length;
 	for (; size; at += length, size -= length) {

@@ -214,7 +214,7 @@ def make_config():
         "all": b"# all there is\n[Timeouts]\nQueryMs=5000\nEndMs=5000\nExitMs=30000\n"
                b"ServiceMs = 20000\nCallMs: 1\n\n[Policy]\nRestartOnOrphan=services\n"
                b"NeverStop=sshd.service root\nAllowShutdown=yes\n[Limits]\nMaxSessions=512\n",
-        "never_stop_more": b"[Policy]\nNeverStop=a.service b.service\nNeverStop=c\n  d\te\n",
+        "never_stop_more": b"[Policy]\nNeverStop=a.service b.service\nNeverStop=c\n  d\tf\n",
         "never_stop_emptied": b"[Policy]\nNeverStop=a b\nNeverStop=\nNeverStop=c\n",
         "last_line_open": b"[Limits]\nMaxSessions=1",
         "carriage_returns": b"[Limits]\r\nMaxSessions=1\r\n",

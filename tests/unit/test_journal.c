@@ -757,6 +757,32 @@ START_TEST(test_size_behind_the_end)
 }
 END_TEST
 
+/* Sequence numbers only go up, whatever the checksums say. */
+START_TEST(test_older_sequence)
+{
+	uint64_t tail;
+	size_t size;
+	uint8_t *data = make(3, 50, &tail, &size);
+	struct journal_record_header header;
+	struct journal_file_header file;
+	struct heard heard;
+	uint64_t at = JOURNAL_FILE_HEADER_BYTES + journal_record_bytes(50);
+
+	memcpy(&file, data, sizeof(file));
+	memcpy(&header, data + at, sizeof(header));
+	header.sequence = 1;
+	header.header_sum = journal_record_header_sum(&header, file.seed, at);
+	memcpy(data + at, &header, sizeof(header));
+	ck_assert_int_eq(parse(data, size, &heard).verdict, JOURNAL_DAMAGED);
+	ck_assert_uint_eq(heard.n_records, 2);
+	ck_assert_uint_eq(heard.n_losses, 1);
+	ck_assert_uint_eq(heard.first, 2);
+	ck_assert_uint_eq(heard.last, 2);
+	ck_assert_uint_eq(heard.lost_session, 2);
+	free(data);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("journal");
@@ -793,5 +819,6 @@ int main(void)
 	tcase_add_test(tcase, test_record_in_another_place);
 	tcase_add_test(tcase, test_record_of_another_file);
 	tcase_add_test(tcase, test_size_behind_the_end);
+	tcase_add_test(tcase, test_older_sequence);
 	return fixture_run(suite);
 }
