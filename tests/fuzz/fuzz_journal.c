@@ -105,13 +105,23 @@ static uint8_t *make_file(uint8_t how, const uint8_t *data, size_t size, size_t 
 	return file;
 }
 
-static void check_joins(const struct replay *replay, const struct replayed_session *session)
+/* The number after the last one of all is 0. Whether a record has that one can't be told from what
+ * it left; protobuf writes it with these bytes first. */
+static bool can_wrap(const uint8_t *file, size_t size)
 {
+	return memmem(file, size, "\xff\xff\xff\xff", 4) != NULL;
+}
+
+static void check_numbers(const struct replay *replay)
+{
+	const struct replayed_session *session;
 	const struct replayed_join *join;
 
-	DL_FOREACH(session->joins, join) {
-		require(join->id != 0 && join->process.pid > 0);
-		require(join->id < replay->next_join_id || join->id == UINT32_MAX);
+	DL_FOREACH(replay->sessions, session) {
+		require(session->id < replay->next_session_id);
+		DL_FOREACH(session->joins, join) {
+			require(join->id < replay->next_join_id);
+		}
 	}
 }
 
@@ -119,15 +129,17 @@ static void check_sessions(const struct replay *replay)
 {
 	const struct replayed_session *session;
 	const struct replayed_session *other;
+	const struct replayed_join *join;
 
 	DL_FOREACH(replay->sessions, session) {
 		require(session->id != 0 && session->owner.pid > 0);
-		require(session->id < replay->next_session_id || session->id == UINT32_MAX);
 		for (other = session->next; other; other = other->next) {
 			require(other->id != session->id);
 			require(!session_key_equal(&other->key, &session->key));
 		}
-		check_joins(replay, session);
+		DL_FOREACH(session->joins, join) {
+			require(join->id != 0 && join->process.pid > 0);
+		}
 	}
 }
 
@@ -203,6 +215,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(replay_run(file, size, &identity, &replay) == 0);
 	check_scan(&replay, file, size);
 	check_sessions(&replay);
+	if (!can_wrap(file, size)) {
+		check_numbers(&replay);
+	}
 	check_answers(&replay);
 	check_losses(&replay);
 	replay_done(&replay);

@@ -81,6 +81,7 @@ def make_request():
         "unknown_fields": request(16, start + message((9, nested))) + message((99, b"x" * 300)),
         "unknown_in_owner": request(17, message(
             (1, REQUEST_ID), (3, process() + message((7, b"y" * 700))))),
+        "number_zero": request(24, b"") + b"\x82\0\3abc",
         "cut_short": request(17, message((1, REQUEST_ID), (2, KEY)))[:-5],
     }
 
@@ -113,6 +114,7 @@ def make_reply():
         "progress_beyond": reply((5, 1), (21, message((1, 101)))),
         "owner_without_id": reply((18, message((1, message((1, 3), (3, message((2, 5)))))))),
         "unclean_name": reply((18, message((1, message((3, process_info(b"a\xe2\x80\xaeb"))))))),
+        "empty_version": reply((19, b"")),
         "short_key": reply((16, message((1, 3), (2, KEY[:31])))),
         "other_version": message((1, 3), (2, 7)),
         "unknown_fields": reply((17, message((1, 3), (8, b"z" * 400))), (77, b"later" * 60)),
@@ -318,6 +320,7 @@ def make_journal():
         "backwards": Journal().start(1).start(2, step=-1).bytes(),
         "last_number": Journal().start(1).start(2, step=2 ** 64 - 3).bytes(),
         "last_session": Journal().start(2 ** 32 - 1).join(2 ** 32 - 1, 2 ** 32 - 1).bytes(),
+        "wrapped": Journal().start(7).start(2 ** 32 - 1).start(1).bytes(),
         "same_session": Journal().start(1).start(1, key=b"k" * 16).bytes(),
         "same_key": Journal().start(1).start(2, key=b"\1" * 16).bytes(),
         "impossible": Journal().start(0).start(1, pid=0).join(9, 1).add(1, b"\xff").bytes(),

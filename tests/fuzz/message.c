@@ -91,6 +91,44 @@ bool message_equal(const ProtobufCMessage *a, const ProtobufCMessage *b)
 	return true;
 }
 
+static bool field_is_readable(const ProtobufCFieldDescriptor *field,
+			      const ProtobufCMessage *message)
+{
+	ProtobufCMessage *const *content = member(message, field->offset);
+	size_t n = 1;
+
+	if (field->type != PROTOBUF_C_TYPE_MESSAGE) {
+		return true;
+	}
+	if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+		n = *(const size_t *)member(message, field->quantifier_offset);
+		content = *(ProtobufCMessage * *const *)member(message, field->offset);
+	} else if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
+		n = *(const uint32_t *)member(message, field->quantifier_offset) == field->id;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (content[i] && !message_is_readable(content[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool message_is_readable(const ProtobufCMessage *message)
+{
+	for (unsigned int i = 0; i < message->n_unknown_fields; i++) {
+		if (message->unknown_fields[i].tag == 0) {
+			return false;
+		}
+	}
+	for (unsigned int i = 0; i < message->descriptor->n_fields; i++) {
+		if (!field_is_readable(&message->descriptor->fields[i], message)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 const uint8_t *message_payload(const ProtobufCMessage *message, const struct frame_buffer *buffer,
 			       size_t *ret_size)
 {

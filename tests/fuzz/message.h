@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Two messages compared field by field, by their descriptors. */
+/* Messages looked at field by field, by their descriptors. */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
@@ -9,6 +9,10 @@
 
 /* Whether all known fields are equal, and as many unknown ones were kept. */
 bool message_equal(const ProtobufCMessage *a, const ProtobufCMessage *b);
+
+/* Whether it can be unpacked once it is packed: protobuf-c takes an unknown field's number 0 when
+ * it is written in two bytes, and writes it in one, which it does not take. */
+bool message_is_readable(const ProtobufCMessage *message);
 
 /* Requires that the buffer holds exactly one frame, as large as the message says, and returns
  * its payload. */
