@@ -8,8 +8,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <utlist.h>
+
+#include "proto/clock.h"
 
 const char *event_kind_name(enum event_kind kind)
 {
@@ -40,14 +41,6 @@ void event_log_done(struct event_log *log)
 	*log = (struct event_log){0};
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now); /* this clock always exists */
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* Cuts at a character's border. */
 static void copy_text(const char *text, char *ret_text, size_t size)
 {
@@ -73,7 +66,7 @@ void event_log_add(struct event_log *log, enum event_kind kind, uint32_t session
 	struct event_listener *next;
 
 	event->number = ++log->last_number;
-	event->time_us = now_us();
+	event->time_us = clock_real_us();
 	event->kind = kind;
 	event->session = session;
 	event->pid = pid;

@@ -5,12 +5,12 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "broker/broker.h"
 #include "broker/log.h"
 #include "broker/methods.h"
 #include "broker/server.h"
+#include "proto/clock.h"
 #include "proto/status.h"
 
 #define KEY_PREFIX_DIGITS 4
@@ -29,14 +29,6 @@ struct join_answer {
 	Rm__ProcessId id;
 };
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now); /* this clock always exists */
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static void fill_process(const struct process *process, Rm__ProcessInfo *ret_info,
 			 Rm__ProcessId *ret_id)
 {
@@ -51,7 +43,7 @@ static void fill_process(const struct process *process, Rm__ProcessInfo *ret_inf
 
 static void fill_session(const struct session *session, struct session_answer *ret_answer)
 {
-	uint64_t now = now_us();
+	uint64_t now = clock_real_us();
 
 	rm__session_info__init(&ret_answer->info);
 	fill_process(session->owner, &ret_answer->owner, &ret_answer->owner_id);
@@ -115,14 +107,6 @@ static void fill_joins(const struct session *session, struct join_answer *answer
 	}
 }
 
-static int find_session(struct call *call, uint32_t id, struct session **ret_session)
-{
-	*ret_session = session_find(&call->broker->sessions, id);
-	return *ret_session ? 0
-			    : call_explain(call, STATUS_INVALID_HANDLE,
-					   "there is no session %u; it may have ended", id);
-}
-
 int method_show_session(struct call *call)
 {
 	struct session_answer answer;
@@ -132,7 +116,7 @@ int method_show_session(struct call *call)
 	Rm__SessionInfo *info = &answer.info;
 	int r;
 
-	r = find_session(call, call->request->show_session->session, &session);
+	r = method_find_session(call, call->request->show_session->session, &session);
 	if (r) {
 		return r;
 	}
@@ -157,7 +141,7 @@ int method_close_session(struct call *call)
 	int r;
 
 	if (!process_has_answered(peer, request->request_id.data)) {
-		r = find_session(call, request->session, &session);
+		r = method_find_session(call, request->session, &session);
 		if (r) {
 			return r;
 		}

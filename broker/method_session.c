@@ -5,21 +5,13 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "broker/broker.h"
 #include "broker/log.h"
 #include "broker/methods.h"
 #include "broker/peer.h"
+#include "proto/clock.h"
 #include "proto/status.h"
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now); /* this clock always exists */
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* The process that a session or join is to belong to: the caller, or the one it names. */
 static int find_owner(struct call *call, const Rm__ProcessId *owner, struct process **ret_owner)
@@ -130,7 +122,7 @@ static int start_session(struct call *call, struct process *owner)
 		return r;
 	}
 	memcpy(session->request_id, request->request_id.data, REQUEST_ID_BYTES);
-	session->started_us = now_us();
+	session->started_us = clock_real_us();
 	r = store_session_started(&broker->store, session);
 	if (r < 0) {
 		return r;
@@ -212,7 +204,7 @@ static int join_session(struct call *call, struct process *process)
 			     : r;
 	}
 	memcpy(join->request_id, request->request_id.data, REQUEST_ID_BYTES);
-	join->joined_us = now_us();
+	join->joined_us = clock_real_us();
 	r = store_session_joined(&broker->store, join);
 	if (r < 0) {
 		return r;
@@ -240,7 +232,7 @@ int method_join_session(struct call *call)
 	return r;
 }
 
-static int find_session(struct call *call, uint32_t id, struct session **ret_session)
+int method_find_session(struct call *call, uint32_t id, struct session **ret_session)
 {
 	*ret_session = session_find(&call->broker->sessions, id);
 	return *ret_session ? 0
@@ -252,7 +244,7 @@ int method_attach_session(struct call *call)
 {
 	const Rm__AttachSession *request = call->request->attach_session;
 	struct session *session = NULL;
-	int r = find_session(call, request->session, &session);
+	int r = method_find_session(call, request->session, &session);
 
 	if (r) {
 		return r;

@@ -7,6 +7,11 @@
 
 #include "broker/call.h"
 
+struct session;
+
+/* For the methods: the session with this id, borrowed. 0, or 6, explained. */
+int method_find_session(struct call *call, uint32_t id, struct session **ret_session);
+
 /* 353 a limit (A8) · 160 no such owner · 5 not an owner to give it to · 183 the key exists. */
 int method_start_session(struct call *call);
 /* 1219 not a key · 353 too many joins · 160, 5 as above. */

@@ -9,28 +9,21 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
+
+#include "proto/clock.h"
 
 #define FIRST_READ_BYTES 512u
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* this clock always exists */
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 struct deadline deadline_begin(void)
 {
 	uint32_t ms = transport_timeout_ms();
 
-	return (struct deadline){.at_ms = now_ms() + ms, .total_ms = ms};
+	return (struct deadline){.at_ms = clock_monotonic_ms() + ms, .total_ms = ms};
 }
 
 uint32_t deadline_left_ms(const struct deadline *deadline)
 {
-	uint64_t now = now_ms();
+	uint64_t now = clock_monotonic_ms();
 
 	return now >= deadline->at_ms ? 0 : (uint32_t)(deadline->at_ms - now);
 }

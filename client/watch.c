@@ -8,9 +8,9 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "client/session.h"
+#include "proto/clock.h"
 #include "proto/status.h"
 
 #define READ_BYTES 16384u
@@ -109,14 +109,6 @@ static int take_event(struct rm_watch *watch, struct rm_event *ret_event)
 	return r;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* this clock always exists */
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static int read_more(struct rm_watch *watch)
 {
 	uint8_t *to = frame_buffer_reserve(&watch->in, READ_BYTES);
@@ -137,7 +129,7 @@ static int read_more(struct rm_watch *watch)
 static int wait_more(struct rm_watch *watch, int timeout_ms, uint64_t end_ms)
 {
 	struct pollfd poll_fd = {.fd = watch->fd, .events = POLLIN};
-	uint64_t now = now_ms();
+	uint64_t now = clock_monotonic_ms();
 	int left = timeout_ms < 0 ? -1 : now < end_ms ? (int)(end_ms - now) : 0;
 	int n = poll(&poll_fd, 1, left);
 
@@ -158,7 +150,7 @@ int rm_watch_next(struct rm_watch *watch, int timeout_ms, struct rm_event *ret_e
 	if (!watch || !ret_event) {
 		return STATUS_BAD_ARGUMENTS;
 	}
-	end_ms = now_ms() + (timeout_ms > 0 ? (uint64_t)timeout_ms : 0);
+	end_ms = clock_monotonic_ms() + (timeout_ms > 0 ? (uint64_t)timeout_ms : 0);
 	while ((r = take_event(watch, ret_event)) == STATUS_MORE_DATA) {
 		r = wait_more(watch, timeout_ms, end_ms);
 		if (r) {
