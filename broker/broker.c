@@ -9,8 +9,21 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "broker/listing.h"
 #include "broker/log.h"
+#include "broker/methods.h"
+#include "broker/registering.h"
 #include "broker/server.h"
+#include "broker/snapshot.h"
+#include "proto/procfs.h"
+#include "proto/status.h"
+
+/* What is under way for a session that is about to go. */
+static void abort_session(struct broker *broker, const struct session *session)
+{
+	(void)listing_cancel(broker, session, STATUS_CANCELLED);
+	snapshot_drop(broker, session);
+}
 
 /* The change may not be durable then: the owner is dead, which the next replay finds as well. */
 static void end_sessions_of(struct broker *broker, struct process *process)
@@ -20,6 +33,7 @@ static void end_sessions_of(struct broker *broker, struct process *process)
 
 	DL_FOREACH_SAFE2(process->sessions, session, next, owner_next) {
 		if (broker_end_session(broker, session, NULL, NULL, "its owner has gone") < 0) {
+			abort_session(broker, session);
 			session_remove(&broker->sessions, session);
 		}
 	}
@@ -45,6 +59,7 @@ static void on_process_gone(struct process *process, void *userdata)
 	if (broker->server) {
 		server_drop_process(broker->server, process);
 	}
+	registration_drop_process(&broker->sessions.registrations, &process->id);
 	end_sessions_of(broker, process);
 	leave_sessions_of(broker, process);
 }
@@ -62,6 +77,7 @@ int broker_end_session(struct broker *broker, struct session *session, const str
 		      session->owner->name, why);
 	log_debug("session ended session=%u owner=%d why=%s", id, session->owner->id.pid,
 		  why ? why : "asked");
+	abort_session(broker, session);
 	session_remove(&broker->sessions, session);
 	return 0;
 }
@@ -102,12 +118,24 @@ int broker_init(struct broker *broker, uv_loop_t *loop, bool is_system, struct c
 	if (r < 0) {
 		return log_errno(LOG_ERR, r, "/proc can't be opened");
 	}
+	r = procfs_read_namespace(broker->processes.proc_fd, getpid(), "mnt",
+				  &broker->mount_namespace);
+	if (r == 0) {
+		r = scanner_init(&broker->scanner, loop, is_system, &broker->config.scan);
+	}
+	if (r < 0) {
+		return log_errno(LOG_ERR, r, "workers can't be prepared");
+	}
 	return store_open(&broker->store, journal_path, &broker->sessions, &broker->processes,
 			  &broker->events);
 }
 
 void broker_close(struct broker *broker)
 {
+	listing_close_all(broker);
+	registering_close_all(broker);
+	method_list_close_all(broker);
+	scanner_close(&broker->scanner);
 	session_table_done(&broker->sessions); /* before the processes that it points to */
 	process_table_close(&broker->processes);
 }
@@ -115,10 +143,20 @@ void broker_close(struct broker *broker)
 void broker_done(struct broker *broker)
 {
 	process_table_done(&broker->processes);
+	scanner_done(&broker->scanner);
 	store_close(&broker->store);
 	event_log_done(&broker->events);
 	config_done(&broker->config);
 	explicit_bzero(&broker->keys, sizeof(broker->keys));
+}
+
+void broker_settle(struct broker *broker)
+{
+	if (broker->is_stale && broker->renew && !broker->listings && !broker->registerings &&
+	    !broker->policy_queries) {
+		broker->is_stale = false; /* once: if it can't be run we go on as we are */
+		broker->renew(broker->renew_data);
+	}
 }
 
 void broker_reload(struct broker *broker)
@@ -133,5 +171,6 @@ void broker_reload(struct broker *broker)
 	config_done(&broker->config);
 	broker->config = config;
 	broker->sessions.max_per_login = config.max_sessions;
+	scanner_configure(&broker->scanner, &config.scan);
 	log_info("configuration read files=%s", config.path ? config.path : "(none)");
 }

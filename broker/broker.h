@@ -9,11 +9,16 @@
 #include "broker/config.h"
 #include "broker/event_log.h"
 #include "broker/process.h"
+#include "broker/scanner.h"
 #include "broker/session.h"
 #include "broker/session_key.h"
 #include "broker/store.h"
 
+struct listing;
+struct policy_query;
+struct registering;
 struct server;
+struct snapshot;
 
 struct broker {
 	uv_loop_t *loop; /* borrowed */
@@ -25,6 +30,15 @@ struct broker {
 	struct event_log events;
 	struct store store;
 	struct key_source keys;
+	struct scanner scanner;
+	uint64_t mount_namespace; /* its own: where paths are what they say */
+	struct listing *listings; /* owned by their calls, as the next two */
+	struct registering *registerings;
+	struct policy_query *policy_queries;
+	struct snapshot *snapshots;    /* owned */
+	bool is_stale;		       /* its own files were replaced (A23) */
+	void (*renew)(void *userdata); /* runs the new version in our place; NULL: can't */
+	void *renew_data;
 	struct server *server; /* borrowed: NULL in tests without a socket */
 	uint64_t started_ns;   /* uv_hrtime() */
 	uint64_t n_calls;
@@ -40,6 +54,10 @@ int broker_init(struct broker *broker, uv_loop_t *loop, bool is_system, struct c
 /* Starts to close what is on the loop; then run it until it has nothing left. */
 void broker_close(struct broker *broker);
 void broker_done(struct broker *broker);
+
+/* Something that was under way has ended: a broker whose own files were replaced is renewed when
+ * nothing is. */
+void broker_settle(struct broker *broker);
 
 /* Reads the configuration again; a wrong one is logged and the old one stays. */
 void broker_reload(struct broker *broker);

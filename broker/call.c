@@ -29,9 +29,11 @@ static void send_reply(struct call *call, Rm__Reply *reply)
 
 void call_reply(struct call *call, Rm__Reply *reply)
 {
-	assert(call->state != CALL_IDLE);
-	call->state = CALL_IDLE;
+	assert(call->state == CALL_RUNNING || call->state == CALL_DEFERRED);
+	/* The owner of a deferred one has done with it: it hears of nothing from here on. */
+	call->state = call->state == CALL_DEFERRED ? CALL_ENDING : CALL_IDLE;
 	send_reply(call, reply);
+	call->state = CALL_IDLE;
 }
 
 void call_fail(struct call *call, uint32_t status, const char *detail)
@@ -58,7 +60,7 @@ void call_explain_text(struct call *call, const char *format, ...)
 
 void call_notify(struct call *call, Rm__Reply *reply)
 {
-	assert(call->state != CALL_IDLE);
+	assert(call->state == CALL_RUNNING || call->state == CALL_DEFERRED);
 	reply->more = true;
 	send_reply(call, reply);
 }

@@ -23,6 +23,7 @@ enum call_state {
 	CALL_IDLE, /* no call: the connection may bring the next */
 	CALL_RUNNING,
 	CALL_DEFERRED, /* the handler has returned and replies later */
+	CALL_ENDING,   /* a deferred one is being replied to */
 };
 
 /* Owned by its connection. A handler replies before it returns 0, or calls call_defer(). */

@@ -16,22 +16,14 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "broker/config_keys.h"
 #include "proto/limits.h"
 #include "proto/text.h"
 
 #define MACHINE_FILE "/etc/rstrtmgr/rmbrokerd.conf"
 #define USER_FILE "rstrtmgr/rmbrokerd.conf" /* below $XDG_CONFIG_HOME */
 #define MAX_FILE_BYTES (1024 * 1024)
-#define MAX_TIMEOUT_MS 3600000u
 #define MAX_LINE_BYTES 199 /* INI_MAX_LINE of the library, less the NUL */
-
-struct key {
-	const char *section;
-	const char *name;
-	int (*parse)(const char *value, void *ret_field);
-	size_t offset; /* of the field in struct config */
-	const char *expected;
-};
 
 struct reader {
 	struct config *config;
@@ -50,142 +42,6 @@ struct reader {
 	char why[256];
 };
 
-const char *restart_on_orphan_name(enum restart_on_orphan value)
-{
-	static const char *const names[_RESTART_ON_ORPHAN_COUNT] = {
-		[RESTART_ON_ORPHAN_SERVICES] = "services",
-		[RESTART_ON_ORPHAN_ALL] = "all",
-		[RESTART_ON_ORPHAN_NO] = "no",
-	};
-
-	return names[value];
-}
-
-static int parse_number(const char *value, uint32_t max, uint32_t *ret_number)
-{
-	uint32_t number = 0;
-
-	if (!*value) {
-		return -EINVAL;
-	}
-	for (; *value; value++) {
-		if (*value < '0' || *value > '9') {
-			return -EINVAL;
-		}
-		number = number * 10 + (uint32_t)(*value - '0');
-		if (number > max) {
-			return -EINVAL;
-		}
-	}
-	if (!number) {
-		return -EINVAL;
-	}
-	*ret_number = number;
-	return 0;
-}
-
-static int parse_timeout(const char *value, void *ret_field)
-{
-	return parse_number(value, MAX_TIMEOUT_MS, ret_field);
-}
-
-static int parse_sessions(const char *value, void *ret_field)
-{
-	return parse_number(value, MAX_SESSIONS_ALL, ret_field);
-}
-
-static int parse_orphan(const char *value, void *ret_field)
-{
-	for (int i = 0; i < _RESTART_ON_ORPHAN_COUNT; i++) {
-		if (strcmp(value, restart_on_orphan_name((enum restart_on_orphan)i)) == 0) {
-			*(enum restart_on_orphan *)ret_field = (enum restart_on_orphan)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-static int parse_bool(const char *value, void *ret_field)
-{
-	static const char *const words[] = {"no", "false", "off", "0", "yes", "true", "on", "1"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		if (strcasecmp(value, words[i]) == 0) {
-			*(bool *)ret_field = i >= ARRAY_SIZE(words) / 2;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-static void strings_free(char **strings)
-{
-	for (char **at = strings; at && *at; at++) {
-		free(*at);
-	}
-	free(strings);
-}
-
-static int strings_add(char ***strings, const char *word)
-{
-	size_t n = 0;
-	char **grown;
-
-	while (*strings && (*strings)[n]) {
-		n++;
-	}
-	grown = reallocarray(*strings, n + 2, sizeof(*grown));
-	if (!grown) {
-		return -ENOMEM;
-	}
-	*strings = grown;
-	grown[n + 1] = NULL;
-	grown[n] = strdup(word);
-	return grown[n] ? 0 : -ENOMEM;
-}
-
-/* Words between blanks are added to the list; an empty value empties it (as systemd does). */
-static int parse_words(const char *value, void *ret_field)
-{
-	char ***strings = ret_field;
-	_cleanup_(freep) char *copy = strdup(value);
-	char *rest = copy;
-	char *word;
-
-	if (!copy) {
-		return -ENOMEM;
-	}
-	if (!*value) {
-		strings_free(TAKE_PTR(*strings));
-	}
-	while ((word = strsep(&rest, " \t"))) {
-		int r = *word ? strings_add(strings, word) : 0;
-
-		if (r < 0) {
-			return r;
-		}
-	}
-	return 0;
-}
-
-#define EXPECT_MS "milliseconds, 1 to 3600000"
-
-static const struct key keys[] = {
-	{"Timeouts", "QueryMs", parse_timeout, offsetof(struct config, query_ms), EXPECT_MS},
-	{"Timeouts", "EndMs", parse_timeout, offsetof(struct config, end_ms), EXPECT_MS},
-	{"Timeouts", "ExitMs", parse_timeout, offsetof(struct config, exit_ms), EXPECT_MS},
-	{"Timeouts", "ServiceMs", parse_timeout, offsetof(struct config, service_ms), EXPECT_MS},
-	{"Timeouts", "CallMs", parse_timeout, offsetof(struct config, call_ms), EXPECT_MS},
-	{"Policy", "RestartOnOrphan", parse_orphan, offsetof(struct config, restart_on_orphan),
-	 "services, all or no"},
-	{"Policy", "NeverStop", parse_words, offsetof(struct config, never_stop),
-	 "names between blanks"},
-	{"Policy", "AllowShutdown", parse_bool, offsetof(struct config, allow_shutdown),
-	 "yes or no"},
-	{"Limits", "MaxSessions", parse_sessions, offsetof(struct config, max_sessions),
-	 "a number, 1 to 512"},
-};
-
 /* Unknown keys and sections get the names that would be right. */
 static void list_names(const char *section, char *ret_text, size_t size)
 {
@@ -193,10 +49,11 @@ static void list_names(const char *section, char *ret_text, size_t size)
 	const char *last = "";
 
 	ret_text[0] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(keys) && used < size; i++) {
-		const char *name = section ? keys[i].name : keys[i].section;
+	for (size_t i = 0; i < config_n_keys && used < size; i++) {
+		const char *name = section ? config_keys[i].name : config_keys[i].section;
 
-		if ((section && strcmp(keys[i].section, section) != 0) || strcmp(name, last) == 0) {
+		if ((section && strcmp(config_keys[i].section, section) != 0) ||
+		    strcmp(name, last) == 0) {
 			continue;
 		}
 		used += (size_t)snprintf(ret_text + used, size - used, "%s%s", used ? ", " : "",
@@ -215,8 +72,8 @@ static int refuse(struct reader *reader, const char *word, const char *what, con
 
 static bool is_section(const char *section)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (strcmp(keys[i].section, section) == 0) {
+	for (size_t i = 0; i < config_n_keys; i++) {
+		if (strcmp(config_keys[i].section, section) == 0) {
 			return true;
 		}
 	}
@@ -224,7 +81,8 @@ static bool is_section(const char *section)
 }
 
 /* `key` has no field for this value, or there is no memory for it. */
-static int refuse_value(struct reader *reader, const struct key *key, const char *value, int error)
+static int refuse_value(struct reader *reader, const struct config_key *key, const char *value,
+			int error)
 {
 	if (error == -ENOMEM) {
 		reader->is_out_of_memory = true;
@@ -239,12 +97,13 @@ static int on_pair(void *user, const char *section, const char *name, const char
 	struct reader *reader = user;
 	char names[200];
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, name) == 0) {
-			void *field = (char *)reader->config + keys[i].offset;
-			int r = keys[i].parse(value, field);
+	for (size_t i = 0; i < config_n_keys; i++) {
+		if (strcmp(config_keys[i].section, section) == 0 &&
+		    strcmp(config_keys[i].name, name) == 0) {
+			void *field = (char *)reader->config + config_keys[i].offset;
+			int r = config_keys[i].parse(value, field);
 
-			return r == 0 ? 1 : refuse_value(reader, &keys[i], value, r);
+			return r == 0 ? 1 : refuse_value(reader, &config_keys[i], value, r);
 		}
 	}
 	reader->is_section = !is_section(section);
@@ -440,7 +299,7 @@ void config_init(struct config *config)
 
 void config_done(struct config *config)
 {
-	strings_free(TAKE_PTR(config->never_stop));
+	config_free_words(TAKE_PTR(config->never_stop));
 	free(TAKE_PTR(config->path));
 }
 

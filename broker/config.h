@@ -17,6 +17,12 @@ enum restart_on_orphan {
 
 const char *restart_on_orphan_name(enum restart_on_orphan value);
 
+/* [Scan]: how the workers look at processes. */
+struct config_scan {
+	uint32_t threads; /* Threads, 0: one a CPU */
+	bool text_maps;	  /* Maps=text: as on kernels before 6.11 */
+};
+
 struct config {
 	/* [Timeouts], milliseconds */
 	uint32_t query_ms;   /* QueryMs: for an answer to "may you be stopped?" */
@@ -30,7 +36,8 @@ struct config {
 	char **never_stop; /* owned: units, executables, users; NULL-terminated, NULL when none */
 	/* [Limits] */
 	uint32_t max_sessions; /* of one login session */
-	char *path;	       /* owned: the files that were read, comma-separated; NULL: none */
+	struct config_scan scan;
+	char *path; /* owned: the files that were read, comma-separated; NULL: none */
 };
 
 /* What is wrong with a file, and where; columns count bytes from 1. */

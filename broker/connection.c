@@ -116,7 +116,8 @@ static int flush(struct connection *connection, struct frame_buffer *packed)
 	return n < 0 ? (int)n : r;
 }
 
-/* A notification may come in the middle of another connection's event: it is packed apart. */
+/* What belongs to a deferred call may come in the middle of another connection's event: it is
+ * packed apart. */
 static int notify(struct connection *connection, const Rm__Reply *reply)
 {
 	struct frame_buffer *notification = &connection->shared->notification;
@@ -139,9 +140,9 @@ static int sink_send(struct call_sink *sink, const Rm__Reply *reply)
 	int r = -ECONNRESET;
 
 	if (!connection->is_closing) {
-		r = connection->call.state == CALL_DEFERRED
-			    ? notify(connection, reply)
-			    : codec_pack_reply(reply, &connection->shared->replies);
+		r = connection->call.state == CALL_RUNNING || connection->call.state == CALL_IDLE
+			    ? codec_pack_reply(reply, &connection->shared->replies)
+			    : notify(connection, reply);
 	}
 	if (r < 0) {
 		connection_close(connection);

@@ -20,6 +20,8 @@
 #include "broker/broker.h"
 #include "broker/listener.h"
 #include "broker/log.h"
+#include "broker/privileges.h"
+#include "broker/renewal.h"
 #include "broker/server.h"
 #include "proto/text.h"
 
@@ -31,7 +33,20 @@ struct daemon {
 	uv_signal_t sigterm;
 	uv_signal_t sigint;
 	uv_signal_t sighup;
+	uv_timer_t renewal; /* ends the loop in a turn of its own */
+	bool is_renewing;
 };
+
+static void end(struct daemon *daemon)
+{
+	daemon->broker.renew = NULL;
+	server_close(daemon->server);
+	broker_close(&daemon->broker);
+	uv_close((uv_handle_t *)&daemon->sigterm, NULL);
+	uv_close((uv_handle_t *)&daemon->sigint, NULL);
+	uv_close((uv_handle_t *)&daemon->sighup, NULL);
+	uv_close((uv_handle_t *)&daemon->renewal, NULL);
+}
 
 static void on_end_signal(uv_signal_t *signal, int number)
 {
@@ -39,11 +54,25 @@ static void on_end_signal(uv_signal_t *signal, int number)
 
 	log_info("ending signal=%d sessions=%u", number, daemon->broker.sessions.n_sessions);
 	(void)sd_notify(0, "STOPPING=1");
-	server_close(daemon->server);
-	broker_close(&daemon->broker);
-	uv_close((uv_handle_t *)&daemon->sigterm, NULL);
-	uv_close((uv_handle_t *)&daemon->sigint, NULL);
-	uv_close((uv_handle_t *)&daemon->sighup, NULL);
+	end(daemon);
+}
+
+static void on_renewal(uv_timer_t *timer)
+{
+	struct daemon *daemon = timer->data;
+
+	log_info("this program or a library of it was replaced: the new version takes over "
+		 "sessions=%u",
+		 daemon->broker.sessions.n_sessions);
+	daemon->is_renewing = true;
+	end(daemon);
+}
+
+static void renew(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	(void)uv_timer_start(&daemon->renewal, on_renewal, 0, 0);
 }
 
 static void on_reload_signal(uv_signal_t *signal, int number)
@@ -75,6 +104,8 @@ static int watch_signals(struct daemon *daemon)
 {
 	int r = watch_signal(daemon, &daemon->sigterm, SIGTERM, on_end_signal);
 
+	(void)uv_timer_init(&daemon->loop, &daemon->renewal); /* cannot fail */
+	daemon->renewal.data = daemon;
 	if (r == 0) {
 		r = watch_signal(daemon, &daemon->sigint, SIGINT, on_end_signal);
 	}
@@ -126,6 +157,8 @@ static int open_broker(struct daemon *daemon, const struct daemon_options *optio
 		return log_errno(LOG_ERR, r, "the socket can't be served");
 	}
 	daemon->broker.server = daemon->server;
+	daemon->broker.renew = renew;
+	daemon->broker.renew_data = daemon;
 	return 0;
 }
 
@@ -154,6 +187,12 @@ static int run(struct daemon *daemon, const struct daemon_options *options, stru
 	if (r < 0) {
 		return r;
 	}
+	if (options->is_system) {
+		r = privileges_lower();
+		if (r < 0) {
+			return log_errno(LOG_ERR, r, "capabilities can't be lowered");
+		}
+	}
 	tell_ready(daemon);
 	(void)uv_run(&daemon->loop, UV_RUN_DEFAULT); /* until nothing is left on it */
 	return 0;
@@ -174,6 +213,24 @@ static void close_loop(struct daemon *daemon)
 	uv_walk(&daemon->loop, close_handle, NULL);
 	(void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&daemon->loop); /* nothing is left on it */
+}
+
+/* Runs the program that has our name now, as we were run. Everything of ours is closed: only a
+ * failure comes back. */
+static int run_anew(struct daemon *daemon, const struct daemon_options *options)
+{
+	char path[PATH_MAX];
+	int r = renewal_find_program(path, sizeof(path));
+
+	if (r == 0) {
+		r = listener_hand_on(&daemon->listener);
+	}
+	if (r < 0) {
+		return log_errno(LOG_ERR, r, "the new version can't be run");
+	}
+	listener_done(&daemon->listener); /* with its lock, which the next one takes */
+	(void)execv(path, options->argv);
+	return log_errno(LOG_ERR, negative_errno(), "%s: can't be run", path);
 }
 
 int daemon_run(const struct daemon_options *options)
@@ -204,6 +261,9 @@ int daemon_run(const struct daemon_options *options)
 	close_loop(&daemon);
 	server_free(daemon.server);
 	broker_done(&daemon.broker);
+	if (daemon.is_renewing) {
+		r = run_anew(&daemon, options);
+	}
 	listener_done(&daemon.listener);
 	log_info("ended");
 	return r;

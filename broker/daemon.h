@@ -10,6 +10,7 @@ struct daemon_options {
 	bool is_system;
 	const char *socket_path; /* NULL: the usual place */
 	const char *config_path; /* NULL: the usual places */
+	char **argv;		 /* of this program: to run it anew */
 };
 
 /* Runs until SIGTERM or SIGINT. 0; -errno, logged: it could not start. */

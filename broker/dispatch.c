@@ -30,6 +30,14 @@ static const struct method methods[] = {
 	{RM__REQUEST__CALL_CLOSE_SESSION, "CloseSession", method_close_session},
 	{RM__REQUEST__CALL_WATCH_EVENTS, "WatchEvents", method_watch_events},
 	{RM__REQUEST__CALL_GET_STATUS, "GetStatus", method_get_status},
+	{RM__REQUEST__CALL_REGISTER_RESOURCES, "Register", method_register},
+	{RM__REQUEST__CALL_LIST_APPLICATIONS, "ListApplications", method_list_applications},
+	{RM__REQUEST__CALL_ADD_FILTER, "AddFilter", method_add_filter},
+	{RM__REQUEST__CALL_REMOVE_FILTER, "RemoveFilter", method_remove_filter},
+	{RM__REQUEST__CALL_LIST_FILTERS, "ListFilters", method_list_filters},
+	{RM__REQUEST__CALL_LIST_STALE, "ListStale", method_list_stale},
+	{RM__REQUEST__CALL_GET_POLICY, "GetPolicy", method_get_policy},
+	{RM__REQUEST__CALL_CANCEL_TASK, "CancelTask", method_cancel_task},
 };
 
 static const struct method *find_method(const Rm__Request *request)

@@ -23,6 +23,8 @@ const char *event_kind_name(enum event_kind kind)
 		[EVENT_SESSION_RESTORED] = "restored",
 		[EVENT_SESSION_LOST] = "lost",
 		[EVENT_SESSION_REFUSED] = "refused",
+		[EVENT_SESSION_REGISTERED] = "registered",
+		[EVENT_SESSION_FILTERED] = "filtered",
 	};
 
 	return names[kind];

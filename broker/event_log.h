@@ -14,9 +14,11 @@ enum event_kind {
 	EVENT_SESSION_JOINED,
 	EVENT_SESSION_LEFT,
 	EVENT_SESSION_ENDED,
-	EVENT_SESSION_RESTORED, /* read back from the journal */
-	EVENT_SESSION_LOST,	/* the journal was damaged where it stood */
-	EVENT_SESSION_REFUSED,	/* a limit was reached */
+	EVENT_SESSION_RESTORED,	  /* read back from the journal */
+	EVENT_SESSION_LOST,	  /* the journal was damaged where it stood */
+	EVENT_SESSION_REFUSED,	  /* a limit was reached */
+	EVENT_SESSION_REGISTERED, /* resources were added */
+	EVENT_SESSION_FILTERED,	  /* a filter was set or removed */
 	_EVENT_KIND_COUNT,
 };
 

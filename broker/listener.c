@@ -286,7 +286,9 @@ int listener_open(const char *path, bool is_system, struct listener *ret_listene
 		if (path && strcmp(path, found) != 0) {
 			return fail(-EINVAL, found, "was passed, but --socket names another path");
 		}
-		return open_at(found, passed, ret_listener);
+		r = open_at(found, passed, ret_listener);
+		ret_listener->is_passed = r == 0;
+		return r;
 	}
 	if (!path) {
 		r = default_path(is_system, found);
@@ -296,6 +298,22 @@ int listener_open(const char *path, bool is_system, struct listener *ret_listene
 		path = found;
 	}
 	return open_at(path, -1, ret_listener);
+}
+
+int listener_hand_on(struct listener *listener)
+{
+	char pid[16];
+
+	if (!listener->is_passed) {
+		return 0;
+	}
+	(void)snprintf(pid, sizeof(pid), "%d", getpid());
+	if (fcntl(listener->fd, F_SETFD, 0) < 0 || setenv("LISTEN_PID", pid, 1) < 0 ||
+	    setenv("LISTEN_FDS", "1", 1) < 0) {
+		return negative_errno();
+	}
+	listener->fd = -1; /* it is the next program's: SD_LISTEN_FDS_START */
+	return 0;
 }
 
 void listener_done(struct listener *listener)

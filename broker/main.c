@@ -8,6 +8,7 @@
 
 #include "broker/daemon.h"
 #include "broker/log.h"
+#include "broker/scan/worker.h"
 #include "proto/base.h"
 
 static const char usage[] =
@@ -67,11 +68,14 @@ static int parse_level(const char *name)
 
 int main(int argc, char **argv)
 {
-	struct daemon_options daemon = {0};
+	struct daemon_options daemon = {.argv = argv};
 	bool is_user = false;
 	int level = LOG_INFO;
 	int option;
 
+	if (argc > 1 && strcmp(argv[1], "--worker") == 0) {
+		return worker_main(argc, argv); /* started by a broker, not by people */
+	}
 	while ((option = getopt_long(argc, argv, "hV", options, NULL)) != -1) {
 		switch (option) {
 		case OPTION_USER:

@@ -240,6 +240,59 @@ int method_find_session(struct call *call, uint32_t id, struct session **ret_ses
 					   "there is no session %u; it may have ended", id);
 }
 
+int method_find_led(struct call *call, uint32_t id, uint32_t join, const ProtobufCBinaryData *key,
+		    struct session **ret_session)
+{
+	struct session *session = NULL;
+	int r = method_find_session(call, id, &session);
+
+	if (r) {
+		return r;
+	}
+	if (join) {
+		return call_explain(call, STATUS_SESSION_CREDENTIAL_CONFLICT,
+				    "only the primary installer of session %u may do that, and "
+				    "this one has joined it",
+				    id);
+	}
+	r = peer_may_lead(call->peer, session, key->data, key->len);
+	if (r) {
+		return call_explain(call, r,
+				    "session %u belongs to process %d; others need its key", id,
+				    session->owner->id.pid);
+	}
+	*ret_session = session;
+	return 0;
+}
+
+int method_find_entered(struct call *call, uint32_t id, uint32_t join_id,
+			const ProtobufCBinaryData *key, struct session **ret_session)
+{
+	struct session *session = NULL;
+	struct join *join;
+	int r;
+
+	if (!join_id) {
+		return method_find_led(call, id, 0, key, ret_session);
+	}
+	r = method_find_session(call, id, &session);
+	if (r) {
+		return r;
+	}
+	join = join_find(session, join_id);
+	if (!join) {
+		return call_explain(call, STATUS_INVALID_HANDLE,
+				    "there is no join %u; it may have ended", join_id);
+	}
+	r = peer_may_leave(call->peer, join, key->data, key->len);
+	if (r) {
+		return call_explain(call, r, "join %u belongs to process %d", join_id,
+				    join->process->id.pid);
+	}
+	*ret_session = session;
+	return 0;
+}
+
 int method_attach_session(struct call *call)
 {
 	const Rm__AttachSession *request = call->request->attach_session;

@@ -37,6 +37,7 @@ static void free_session(struct replay *replay, struct replayed_session *session
 		free(join);
 	}
 	DL_DELETE(replay->sessions, session);
+	replayed_resources_done(&session->resources);
 	explicit_bzero(&session->key, sizeof(session->key));
 	free(session);
 }
@@ -216,16 +217,55 @@ static int on_answered(struct replay *replay, const Rmrecord__Answered *record)
 	return r;
 }
 
+static void on_numbers(struct replay *replay, const Rmrecord__Base *record)
+{
+	if (record->next_session > replay->next_session_id) {
+		replay->next_session_id = record->next_session;
+	}
+	if (record->next_join > replay->next_join_id) {
+		replay->next_join_id = record->next_join;
+	}
+	if (!replay->boot_filetime) {
+		replay->boot_filetime = record->boot_filetime;
+	}
+}
+
+/* What is about a session that there is none of makes no sense. */
+static int on_resources(struct replay *replay, const Rmrecord__Resources *record)
+{
+	struct replayed_session *session = find_session(replay, record->session);
+
+	return session ? replay_resources(&session->resources, record) : -EBADMSG;
+}
+
+static int on_seen(struct replay *replay, const Rmrecord__FilesSeen *record)
+{
+	struct replayed_session *session = find_session(replay, record->session);
+
+	return session ? replay_seen(&session->resources, record) : -EBADMSG;
+}
+
+static int on_filter_set(struct replay *replay, const Rmrecord__FilterSet *record)
+{
+	struct replayed_session *session = find_session(replay, record->session);
+
+	return session ? replay_filter_set(&session->resources, record) : -EBADMSG;
+}
+
+static int on_filter_removed(struct replay *replay, const Rmrecord__FilterRemoved *record)
+{
+	struct replayed_session *session = find_session(replay, record->session);
+	int r = session ? replay_filter_removed(&session->resources, record) : -EBADMSG;
+
+	return r < 0 ? r
+		     : note_answer(replay, record->pid, record->start_time, &record->request_id);
+}
+
 static int on_event(struct replay *replay, const Rmrecord__Record *record)
 {
 	switch (record->event_case) {
 	case RMRECORD__RECORD__EVENT_NUMBERS:
-		if (record->numbers->next_session > replay->next_session_id) {
-			replay->next_session_id = record->numbers->next_session;
-		}
-		if (record->numbers->next_join > replay->next_join_id) {
-			replay->next_join_id = record->numbers->next_join;
-		}
+		on_numbers(replay, record->numbers);
 		return 0;
 	case RMRECORD__RECORD__EVENT_STARTED:
 		return on_started(replay, record->started);
@@ -237,6 +277,14 @@ static int on_event(struct replay *replay, const Rmrecord__Record *record)
 		return on_ended(replay, record->ended);
 	case RMRECORD__RECORD__EVENT_ANSWERED:
 		return on_answered(replay, record->answered);
+	case RMRECORD__RECORD__EVENT_RESOURCES:
+		return on_resources(replay, record->resources);
+	case RMRECORD__RECORD__EVENT_SEEN:
+		return on_seen(replay, record->seen);
+	case RMRECORD__RECORD__EVENT_FILTER_SET:
+		return on_filter_set(replay, record->filter_set);
+	case RMRECORD__RECORD__EVENT_FILTER_REMOVED:
+		return on_filter_removed(replay, record->filter_removed);
 	case RMRECORD__RECORD__EVENT__NOT_SET:
 	case _RMRECORD__RECORD__EVENT__CASE_IS_INT_SIZE:
 		break;

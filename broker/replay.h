@@ -7,6 +7,7 @@
 
 #include "broker/journal.h"
 #include "broker/process.h"
+#include "broker/replay_resource.h"
 #include "broker/session_key.h"
 #include "proto/base.h"
 #include "proto/limits.h"
@@ -28,11 +29,12 @@ struct replayed_session {
 	uint64_t started_us;
 	bool is_touched; /* a lost record may have been about it: it cannot be trusted */
 	struct replayed_join *joins; /* owned */
+	struct replayed_resources resources;
 	struct replayed_session *prev;
 	struct replayed_session *next;
 };
 
-/* An end that a process was answered. */
+/* An end, or the removal of a filter, that a process was answered. */
 struct replayed_answer {
 	struct process_id process;
 	uint8_t request_id[REQUEST_ID_BYTES];
@@ -56,6 +58,7 @@ struct replay {
 	struct replayed_loss *losses; /* owned */
 	uint32_t next_session_id;
 	uint32_t next_join_id;
+	uint64_t boot_filetime; /* 0: in no record that was read */
 	bool has_unnamed_loss;	/* no memory to name one */
 	unsigned int n_refused; /* sessions with a key that another has already (A2) */
 	struct journal_scan scan;

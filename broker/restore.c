@@ -18,6 +18,7 @@
 struct restorer {
 	struct session_table *sessions;
 	struct process_table *processes;
+	const struct clock_base *clock;
 	struct event_log *events;
 };
 
@@ -110,7 +111,26 @@ static int restore_join(const struct restorer *restorer, struct session *session
 	return 0;
 }
 
-static int restore_session(const struct restorer *restorer, const struct replayed_session *from)
+/* Registered processes are found again by their start time; who has gone is dead from now on. */
+static int restore_resources(const struct restorer *restorer, struct session *session,
+			     struct replayed_session *from)
+{
+	struct process_resolver resolver = {restorer->processes->proc_fd, restorer->clock,
+					    &restorer->sessions->registrations.pidfds};
+	uint32_t n;
+	int r = 0;
+
+	session->resources = TAKE_PTR(from->resources.set);
+	session->filters = from->resources.filters;
+	from->resources.filters = (struct filter_list){0};
+	n = resource_count(session->resources, RESOURCE_PROCESS);
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		r = resource_process_resolve(session->resources, i, &resolver, 0);
+	}
+	return r;
+}
+
+static int restore_session(const struct restorer *restorer, struct replayed_session *from)
 {
 	const struct replayed_join *join;
 	struct session *session;
@@ -136,6 +156,10 @@ static int restore_session(const struct restorer *restorer, const struct replaye
 	memcpy(session->request_id, from->request_id, REQUEST_ID_BYTES);
 	session->started_us = from->started_us;
 	session_add(restorer->sessions, session);
+	r = restore_resources(restorer, session, from);
+	if (r < 0) {
+		return r;
+	}
 	event_log_add(restorer->events, EVENT_SESSION_RESTORED, session->id,
 		      (uint32_t)owner->id.pid, owner->name, NULL);
 	DL_FOREACH(from->joins, join) {
@@ -156,16 +180,20 @@ static int restore_answer(const struct restorer *restorer, const struct replayed
 	if (r < 0) {
 		return r == -ESRCH ? 0 : r;
 	}
-	r = process_add_answered(process, answer->request_id);
+	/* A file compacted while the broker ran may have an answer twice. */
+	r = process_has_answered(process, answer->request_id)
+		    ? 0
+		    : process_add_answered(process, answer->request_id);
 	process_settle(process);
 	return r;
 }
 
-int restore_sessions(const struct replay *replay, struct session_table *sessions,
-		     struct process_table *processes, struct event_log *events)
+int restore_sessions(struct replay *replay, struct session_table *sessions,
+		     struct process_table *processes, const struct clock_base *clock,
+		     struct event_log *events)
 {
-	struct restorer restorer = {sessions, processes, events};
-	const struct replayed_session *session;
+	struct restorer restorer = {sessions, processes, clock, events};
+	struct replayed_session *session;
 	const struct replayed_answer *answer;
 	int r = 0;
 

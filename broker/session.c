@@ -27,6 +27,7 @@ void session_table_init(struct session_table *table, unsigned int max_per_login)
 {
 	*table = (struct session_table){
 		.max_per_login = max_per_login, .next_session_id = 1, .next_join_id = 1};
+	registration_list_init(&table->registrations);
 }
 
 void session_table_done(struct session_table *table)
@@ -37,6 +38,7 @@ void session_table_done(struct session_table *table)
 	HASH_ITER(hh, table->by_id, session, next) {
 		session_remove(table, session);
 	}
+	registration_list_done(&table->registrations);
 }
 
 static unsigned int count_login(const struct session_table *table, const char *login)
@@ -127,6 +129,8 @@ void session_free(struct session *session)
 {
 	if (session) {
 		explicit_bzero(&session->key, sizeof(session->key));
+		filter_list_done(&session->filters);
+		resource_set_free(session->resources);
 		free(session);
 	}
 }
@@ -155,6 +159,8 @@ void session_remove(struct session_table *table, struct session *session)
 	DL_DELETE2(session->owner->sessions, session, owner_prev, owner_next);
 	session->owner->n_sessions--;
 	process_settle(session->owner);
+	registration_drop_session(&table->registrations, session);
+	registration_retire(&table->registrations, TAKE_PTR(session->resources));
 	session_free(session);
 }
 
@@ -177,6 +183,21 @@ struct session *session_find_by_key(const struct session_table *table,
 		}
 	}
 	return found;
+}
+
+uint64_t session_count_bytes(const struct session *session)
+{
+	return session->filters.bytes + (session->resources ? session->resources->bytes : 0);
+}
+
+uint64_t session_table_count_bytes(const struct session_table *table)
+{
+	uint64_t bytes = 0;
+
+	for (const struct session *s = table->by_id; s; s = s->hh.next) {
+		bytes += session_count_bytes(s);
+	}
+	return bytes;
 }
 
 struct session *session_find_started(const struct process *owner,

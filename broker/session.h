@@ -6,7 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/filter.h"
 #include "broker/process.h"
+#include "broker/registration.h"
+#include "broker/resource.h"
 #include "broker/session_key.h"
 #include "proto/base.h"
 #include "proto/limits.h"
@@ -40,6 +43,9 @@ struct session {
 	struct process *owner; /* borrowed: owned by the process table */
 	struct join *joins;    /* owned, oldest first */
 	unsigned int n_joins;
+	struct resource_set *resources; /* owned; NULL: nothing was registered yet */
+	struct filter_list filters;
+	uint32_t compaction;	    /* the last one of the journal that has written it */
 	struct session *owner_prev; /* in the owner's list */
 	struct session *owner_next;
 	UT_hash_handle hh; /* by id, oldest first */
@@ -52,6 +58,7 @@ struct session_table {
 	unsigned int max_per_login; /* MaxSessions */
 	uint32_t next_session_id;
 	uint32_t next_join_id;
+	struct registration_list registrations; /* under way */
 };
 
 void session_table_init(struct session_table *table, unsigned int max_per_login);
@@ -86,6 +93,11 @@ void session_remove(struct session_table *table, struct session *session);
 struct session *session_find(const struct session_table *table, uint32_t id);
 struct session *session_find_by_key(const struct session_table *table,
 				    const struct session_key *key);
+/* The paths and names that it has, filters included, as the limits count them (A13). */
+uint64_t session_count_bytes(const struct session *session);
+/* Those of all sessions: they are one uid's. */
+uint64_t session_table_count_bytes(const struct session_table *table);
+
 /* The session that this owner's start `request_id` has made already (A63). */
 struct session *session_find_started(const struct process *owner,
 				     const uint8_t request_id[REQUEST_ID_BYTES]);

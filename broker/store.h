@@ -9,9 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/clock_base.h"
+#include "broker/compaction.h"
 #include "broker/event_log.h"
 #include "broker/journal.h"
 #include "broker/session.h"
+#include "broker/slice.h"
 #include "proto/base.h"
 
 struct store {
@@ -21,6 +24,12 @@ struct store {
 	struct process_table *processes; /* borrowed */
 	struct event_log *events;	 /* borrowed */
 	uint64_t compact_at;		 /* the tail from which on the file is written anew */
+	struct compaction compaction;	 /* under way */
+	uint64_t step_bytes;		 /* of it, copied with each change */
+	struct clock_base clock;	 /* of this boot, as it was first taken */
+	struct slice slice;		 /* owned: of the record that is being made */
+	uint8_t *payload;		 /* owned: that record, packed */
+	size_t payload_size;
 	unsigned int n_restored;
 };
 

@@ -186,10 +186,20 @@ void transport_reply_done(struct transport_reply *reply)
 	reply->message = NULL;
 }
 
+/* A notification. Progress tells only that the broker is at it. */
+static int take_part(struct transport_gather *gather, const Rm__Reply *part)
+{
+	bool has_content = part->result_case != RM__REPLY__RESULT__NOT_SET &&
+			   part->result_case != RM__REPLY__RESULT_PROGRESS;
+
+	return gather && has_content ? gather->on_part(gather, part) : 0;
+}
+
 /* Reads replies until the one that ends the call. The deadline begins anew with each sign of
  * progress. */
 static int receive_last(struct pooled *connection, uint64_t id, struct deadline deadline,
-			struct frame_buffer *rest, struct transport_reply *ret_reply)
+			struct transport_gather *gather, struct frame_buffer *rest,
+			struct transport_reply *ret_reply)
 {
 	for (;;) {
 		int r = receive_reply(connection, &deadline, rest, ret_reply);
@@ -203,13 +213,18 @@ static int receive_last(struct pooled *connection, uint64_t id, struct deadline 
 		if (!ret_reply->message->more) {
 			return rest->size ? -EPROTO : 0;
 		}
+		r = take_part(gather, ret_reply->message);
 		transport_reply_done(ret_reply);
+		if (r < 0) {
+			return r;
+		}
 		deadline = deadline_begin();
 	}
 }
 
 int exchange(struct pooled *connection, const struct frame_buffer *frame, uint64_t id,
-	     const struct deadline *deadline, struct transport_reply *ret_reply)
+	     const struct deadline *deadline, struct transport_gather *gather,
+	     struct transport_reply *ret_reply)
 {
 	struct frame_buffer rest = {0};
 	int r = shorten_timeout(connection, deadline);
@@ -218,7 +233,7 @@ int exchange(struct pooled *connection, const struct frame_buffer *frame, uint64
 		r = exchange_send(connection->fd, frame->data, frame->size, deadline);
 	}
 	if (r == 0) {
-		r = receive_last(connection, id, *deadline, &rest, ret_reply);
+		r = receive_last(connection, id, *deadline, gather, &rest, ret_reply);
 	}
 	frame_buffer_done(&rest);
 	return r;

@@ -24,8 +24,10 @@ int exchange_set_timeout(struct pooled *connection, uint32_t ms) _warn_unused_;
 int exchange_send(int fd, const uint8_t *data, size_t size, const struct deadline *deadline)
 	_warn_unused_;
 
-/* Sends the frame of request `id` and waits for its last reply; notifications before it are
- * dropped, and each begins the deadline anew. -ECONNRESET, -ETIMEDOUT as above; -EPROTO: what
- * came is no reply to this; -ENOMEM. The connection is of no more use after a failure. */
+/* Sends the frame of request `id` and waits for its last reply; of the notifications before it
+ * those with content are given to `gather` (may be NULL), and each begins the deadline anew.
+ * -ECONNRESET, -ETIMEDOUT as above; -EPROTO: what came is no reply to this; -ENOMEM; what
+ * `gather` returned. The connection is of no more use after a failure. */
 int exchange(struct pooled *connection, const struct frame_buffer *frame, uint64_t id,
-	     const struct deadline *deadline, struct transport_reply *ret_reply) _warn_unused_;
+	     const struct deadline *deadline, struct transport_gather *gather,
+	     struct transport_reply *ret_reply) _warn_unused_;

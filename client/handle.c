@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "client/rstrtmgr.h"
+#include "client/session.h"
 #include "client/state.h"
 #include "proto/limits.h"
 
@@ -93,6 +93,23 @@ struct rm_session *handle_claim(uint32_t handle)
 	}
 	state_unlock();
 	return session;
+}
+
+bool handle_copy(uint32_t handle, struct rm_session *ret_session)
+{
+	struct entry *entry;
+	bool is_there;
+
+	if (state_lock() < 0) {
+		return false;
+	}
+	entry = find_entry(handle);
+	is_there = entry && !entry->is_claimed;
+	if (is_there) {
+		*ret_session = *entry->session;
+	}
+	state_unlock();
+	return is_there;
 }
 
 static void set_entry(uint32_t handle, bool is_free)

@@ -2,6 +2,7 @@
 /* The Win32 face's handles: numbers of this process for its sessions (A3). */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/base.h"
@@ -14,6 +15,10 @@ int handle_add(struct rm_session *session, uint32_t *ret_handle) _warn_unused_;
 
 /* Takes the handle for its end: nobody else can use it now. NULL: no such handle. */
 struct rm_session *handle_claim(uint32_t handle) _warn_unused_;
+
+/* Copies the session behind the handle, for a call that another thread's end may overtake.
+ * false: no such handle, or it is being ended. Its key is to be wiped afterwards. */
+bool handle_copy(uint32_t handle, struct rm_session *ret_session) _warn_unused_;
 
 /* After a claim: the number is free again and the session the caller's; or, when the end has
  * failed, the handle is as it was. */

@@ -284,6 +284,99 @@ DWORD WINAPI RmJoinSession(DWORD *pSessionHandle, const WCHAR strSessionKey[])
  */
 DWORD WINAPI RmEndSession(DWORD dwSessionHandle) RSTRTMGR_REDIRECT(RmEndSession);
 
+/*
+ * Adds files, processes and services to the session, all or none; for the primary and for
+ * secondaries. They stay until the session ends. Duplicates collapse. An array may be NULL where
+ * its count is 0; a NULL among the names is skipped.
+ *
+ * rgsFileNames     absolute paths; need not exist. A file is remembered by its path and by what it
+ *                  is now, so that programs that run an old version are found as well.
+ * rgApplications   processes by pid and start time; one that does not live matches nothing
+ * rgsServiceNames  unit names; without a suffix ".service" is meant; "user:" or "system:" in
+ *                  front names the manager
+ *
+ * 0 · 160 an array is missing; a path that is relative, empty, or has 4096 bytes or more as UTF-8;
+ * a service name that is empty or has more than 255; a lone surrogate or no character; process
+ * id 0 or 0xFFFFFFFF · 6 no session has this handle, or it has ended · 29 beyond 1,048,576 of a
+ * kind, 64 MiB a session, or what the disk takes; nothing was changed · 50 files, by a process in
+ * another mount namespace than the broker's · 121, 14, 1722, 5 as RmStartSession().
+ */
+DWORD WINAPI RmRegisterResources(DWORD dwSessionHandle, UINT nFiles, LPCWSTR rgsFileNames[],
+				 UINT nApplications, RM_UNIQUE_PROCESS rgApplications[],
+				 UINT nServices, LPCWSTR rgsServiceNames[])
+	RSTRTMGR_REDIRECT(RmRegisterResources);
+
+/*
+ * Lists the applications and services that use the session's resources now. For the primary.
+ *
+ * pnProcInfoNeeded   receives how many there are
+ * pnProcInfo         in: how many fit into rgAffectedApps; out: how many were written
+ * rgAffectedApps     receives them in the order in which they would be stopped; may be NULL when
+ *                    *pnProcInfo is 0
+ * lpdwRebootReasons  receives RM_REBOOT_REASON bits of all of them; not 0: stopping applications
+ *                    cannot free every resource
+ *
+ * 0 · 234 more than fit; all three outputs and as many entries as fit are written all the same ·
+ * 160 a NULL pointer · 6 no session has this handle, or it has ended · 1219 a secondary's handle ·
+ * 5 a registered file is a directory, or the broker's socket is not safe · 1223
+ * RmCancelCurrentTask() · 121, 29, 14, 1722 as RmStartSession().
+ */
+DWORD WINAPI RmGetList(DWORD dwSessionHandle, UINT *pnProcInfoNeeded, UINT *pnProcInfo,
+		       RM_PROCESS_INFO rgAffectedApps[], LPDWORD lpdwRebootReasons)
+	RSTRTMGR_REDIRECT(RmGetList);
+
+/*
+ * Makes a call of RmGetList() that another thread waits for return 1223. Does not wait for it.
+ * When none runs nothing happens, and the next one is not touched. For the primary.
+ *
+ * 0 · 6 no session has this handle, or it has ended · 1219 a secondary's handle · 121, 14, 1722,
+ * 5 as RmStartSession().
+ */
+DWORD WINAPI RmCancelCurrentTask(DWORD dwSessionHandle) RSTRTMGR_REDIRECT(RmCancelCurrentTask);
+
+/*
+ * Says what may not be done with an application. For the primary. Exactly one of the three targets
+ * is given, the others are NULL. A filter of the same target is replaced and then counts as the
+ * last; the target need not exist.
+ *
+ * strModuleName        absolute path of the program's executable
+ * pProcess             one process
+ * strServiceShortName  a unit name, as in RmRegisterResources()
+ * FilterAction         RmNoRestart or RmNoShutdown
+ *
+ * 0 · 160 not exactly one target, an empty one, one that RmRegisterResources() would refuse, or
+ * another action · 6 no session has this handle, or it has ended · 1219 a secondary's handle ·
+ * 29 more than 4096 filters, or the journal could not be written · 121, 14, 1722, 5 as
+ * RmStartSession().
+ */
+DWORD WINAPI RmAddFilter(DWORD dwSessionHandle, LPCWSTR strModuleName, RM_UNIQUE_PROCESS *pProcess,
+			 LPCWSTR strServiceShortName, RM_FILTER_ACTION FilterAction)
+	RSTRTMGR_REDIRECT(RmAddFilter);
+
+/* Removes the filter of this target, whatever its action. 2 there is none; else as
+ * RmAddFilter(). */
+DWORD WINAPI RmRemoveFilter(DWORD dwSessionHandle, LPCWSTR strModuleName,
+			    RM_UNIQUE_PROCESS *pProcess, LPCWSTR strServiceShortName)
+	RSTRTMGR_REDIRECT(RmRemoveFilter);
+
+/*
+ * Lists the session's filters in the order in which they were set. For the primary.
+ *
+ * pbFilterBuf        receives a chain of RM_FILTER_INFO, each with its string behind it, to which
+ *                    it points; cbNextOffset leads from one to the next and is 0 in the last.
+ *                    Should be aligned as a pointer; is written all the same when it is not. May
+ *                    be NULL when cbFilterBuf is 0.
+ * cbFilterBuf        its size in bytes
+ * cbFilterBufNeeded  receives how many bytes the chain has
+ *
+ * 0, also without any filter: the buffer is then untouched, and *cbFilterBufNeeded is 0 · 234 the
+ * buffer is too small and untouched, *cbFilterBufNeeded is written; or cbFilterBufNeeded is NULL ·
+ * 160 pbFilterBuf is NULL but cbFilterBuf is not 0 · 6 no session has this handle, or it has
+ * ended · 1219 a secondary's handle · 121, 14, 1722, 5 as RmStartSession().
+ */
+DWORD WINAPI RmGetFilterList(DWORD dwSessionHandle, PBYTE pbFilterBuf, DWORD cbFilterBuf,
+			     LPDWORD cbFilterBufNeeded) RSTRTMGR_REDIRECT(RmGetFilterList);
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

@@ -91,7 +91,18 @@ uint32_t rm_session_id(const struct rm_session *session);
 /* The key, 32 lowercase hex digits; lives as long as `session`. Whoever has it may join. */
 const char *rm_session_key(const struct rm_session *session);
 
-/* ---- administration ----------------------------------------------------------------------- */
+/* ---- resources ---------------------------------------------------------------------------- */
+
+/* A process that cannot be mistaken for a later one with the same number. */
+struct rm_process_id {
+	uint32_t pid;
+	uint64_t start_time; /* clock ticks after boot, field 22 of /proc/PID/stat */
+};
+
+/* The identity of a living process. 160 no process has this pid, or `ret_id` is NULL. */
+int rm_process_id_from_pid(uint32_t pid, struct rm_process_id *ret_id);
+/* The same by a pidfd, which stays the caller's. 160 it is none, or its process has gone. */
+int rm_process_id_from_pidfd(int pidfd, struct rm_process_id *ret_id);
 
 /* A process as an administrator sees it. Texts are clean UTF-8 without control characters. */
 struct rm_process {
@@ -100,6 +111,180 @@ struct rm_process {
 	uint64_t start_time; /* clock ticks after boot */
 	const char *name;    /* base name of the executable, else its comm */
 };
+
+/* What is about to be replaced. Arrays may be NULL where their count is 0. */
+struct rm_resources {
+	size_t n_files;
+	const char *const *files; /* absolute paths, as bytes; need not exist */
+	size_t n_trees;
+	const char *const *trees; /* absolute paths of directories: everything below */
+	size_t n_processes;
+	const struct rm_process_id *processes;
+	size_t n_services;
+	const char *const *services; /* unit names; without a suffix ".service" is meant; "user:"
+				      * or "system:" in front names the manager */
+};
+
+/*
+ * Adds resources to the session, all or none; they stay until it ends. Duplicates collapse.
+ * A file is remembered by its path and by what it is now, so that programs that run an old
+ * version are found after it was replaced.
+ *
+ * 160 a NULL pointer, an array missing, a path that is relative, empty or not shorter than 4096
+ * bytes, a service name that is empty or longer than 255 bytes, pid 0 · 6 the session has ended ·
+ * 29 beyond 1,048,576 of a kind, 64 MiB a session, or what the disk takes · 50 files, by a
+ * process in another mount namespace than the broker's.
+ */
+int rm_session_register(struct rm_session *session, const struct rm_resources *resources);
+
+/* ---- who uses them ------------------------------------------------------------------------ */
+
+/* How a process uses a registered file. */
+enum rm_use_kind {
+	RM_USE_EXECUTABLE = 1, /* it runs it */
+	RM_USE_MAPPING = 2,    /* has it mapped, e.g. as a library */
+	RM_USE_DESCRIPTOR = 3, /* has it open */
+	RM_USE_WORKING_DIRECTORY = 4,
+	RM_USE_ROOT = 5,
+	RM_USE_SCRIPT = 6,     /* an interpreter whose argument it is */
+	RM_USE_REGISTERED = 7, /* the process itself was registered */
+	RM_USE_SERVICE = 8     /* it belongs to a registered service */
+};
+
+/* "executable", "mapping", ... Static text; "unknown" for another number. */
+const char *rm_use_kind_name(int kind);
+
+struct rm_use {
+	int kind;	    /* enum rm_use_kind */
+	const char *path;   /* bytes: as registered; "" in an answer about stale files */
+	const char *actual; /* bytes: the path in use where it differs, else "" */
+	uint32_t fd;	    /* of RM_USE_DESCRIPTOR */
+	int is_deleted;	    /* an old version: deleted, or another file has its name */
+	int is_claimed;	    /* only the process itself says so */
+};
+
+struct rm_application_process {
+	struct rm_process process;
+	const struct rm_use *uses; /* the first 64 */
+	size_t n_uses_listed;
+	uint32_t n_uses; /* all */
+};
+
+/* One application, service or container, as RmGetList counts them. Texts are clean UTF-8;
+ * paths are bytes. What is not known is "". */
+struct rm_application {
+	struct rm_process process; /* its main one of those that are affected */
+	const char *name;	   /* for people: unit description, desktop name, executable */
+	const char *service;	   /* unit name, of a service only */
+	const char *unit;	   /* the unit it belongs to, "user:" in front of a user's own */
+	const char *executable;	   /* bytes: path */
+	const char *container;
+	uint32_t type;	     /* RM_APP_TYPE */
+	uint32_t status;     /* RM_APP_STATUS bits */
+	uint32_t reasons;    /* RM_REBOOT_REASON bits that it sets */
+	uint32_t ts_session; /* login session, 0xFFFFFFFF: none */
+	int is_restartable;
+	const char *why;				/* the rule behind type and reasons */
+	const char *why_not_restartable;		/* "" when it is restartable */
+	const char *policy;				/* bytes: the policy file that decided */
+	const struct rm_application_process *processes; /* the first 256 */
+	size_t n_processes_listed;
+	uint32_t n_processes; /* all that are affected */
+};
+
+/* Something that could not be looked at. */
+struct rm_unchecked {
+	const char *path; /* bytes: the registered file, "": about processes */
+	const char *why;
+	uint32_t count;
+};
+
+/* The answer, whole. Free with rm_application_list_free(). */
+struct rm_application_list {
+	size_t n_applications;
+	const struct rm_application *applications; /* in the order in which they would be stopped */
+	uint32_t reasons;			   /* RM_REBOOT_REASON bits of all */
+	/* How complete it is. "Not in use" holds only when n_not_inspected, n_files_unchecked and
+	 * n_unseen are 0. */
+	uint32_t n_processes;	  /* looked at */
+	uint32_t n_not_inspected; /* of which something could not be read */
+	uint32_t n_files;	  /* registered files and trees */
+	uint32_t n_files_unchecked;
+	size_t n_unchecked;
+	const struct rm_unchecked *unchecked; /* what and why, the first 64 */
+	size_t n_unseen;
+	const struct rm_unchecked *unseen; /* files in use by nobody that can be seen */
+	uint32_t n_reread;		   /* processes read again for this answer */
+	uint64_t took_us;
+	/* Of rm_broker_stale() only, else "" and 0. */
+	const char *kernel_running;
+	const char *kernel_installed; /* "": unknown */
+	int kernel_is_stale;
+};
+
+/* Flags of rm_session_list(). */
+#define RM_LIST_ANEW 1u	   /* read every process again, trust nothing remembered */
+#define RM_LIST_NO_USES 2u /* leave the uses out: shorter */
+
+/*
+ * Lists who uses the session's resources now. For the primary.
+ *
+ * 160 a NULL pointer or another flag · 6 the session has ended · 1219 joined, not the primary ·
+ * 1223 cancelled.
+ */
+int rm_session_list(struct rm_session *session, unsigned int flags,
+		    struct rm_application_list **ret_list);
+
+/* Who runs a deleted or replaced file, whichever; needs no session. */
+int rm_broker_stale(unsigned int flags, struct rm_application_list **ret_list);
+
+void rm_application_list_free(struct rm_application_list *list);
+
+/* Makes a listing of this session that another thread waits for end with 1223. 0 also when none
+ * runs; the next one is not touched. 6, 1219 as above. */
+int rm_session_cancel(struct rm_session *session);
+
+/* ---- filters ------------------------------------------------------------------------------ */
+
+/* Exactly one of executable, process and service is set. */
+struct rm_filter {
+	const char *executable; /* path of what the program runs; NULL: not by this */
+	const struct rm_process_id *process;
+	const char *service;
+	int action; /* 1 RmNoRestart, 2 RmNoShutdown; not read by rm_session_remove_filter() */
+};
+
+/* Sets what may not be done with an application; replaces an earlier filter of the same target
+ * and then counts as the last. For the primary. 160 not exactly one target, an empty or relative
+ * one, another action · 6 · 1219 · 29 more than 4096. */
+int rm_session_add_filter(struct rm_session *session, const struct rm_filter *filter);
+/* 160 as above · 2 there is no such filter · 6 · 1219. */
+int rm_session_remove_filter(struct rm_session *session, const struct rm_filter *filter);
+
+/* Free with rm_filters_free(). */
+struct rm_filters {
+	size_t n_filters;
+	const struct rm_filter *filters; /* in the order in which they were set */
+};
+
+int rm_session_filters(struct rm_session *session, struct rm_filters **ret_filters);
+void rm_filters_free(struct rm_filters *filters);
+
+/* ---- policy ------------------------------------------------------------------------------- */
+
+/* Free with rm_policy_free(). */
+struct rm_policy {
+	const char *file;   /* bytes: path of the policy file that decides, "": none does */
+	const char *rule;   /* as it stands there */
+	const char *effect; /* "critical", "not critical"; "" when none decides */
+};
+
+/* Which policy file decides about a unit ("ssh.service"), an executable (a path) or a package.
+ * 160 NULL, empty, or longer than 255 bytes. */
+int rm_broker_policy(const char *name, struct rm_policy **ret_policy);
+void rm_policy_free(struct rm_policy *policy);
+
+/* ---- administration ----------------------------------------------------------------------- */
 
 struct rm_join_info {
 	uint32_t id;

@@ -6,12 +6,9 @@
 #include "client/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "client/state.h"
-#include "proto/procfs.h"
 #include "proto/status.h"
 
 const char *rm_code_name(int code)
@@ -24,13 +21,32 @@ const char *rm_strerror(int code)
 	return status_text((uint32_t)code);
 }
 
-int session_call(Rm__Request *request, struct transport_reply *ret_reply)
+int session_check(const struct rm_session *session)
+{
+	if (!session) {
+		return STATUS_BAD_ARGUMENTS;
+	}
+	return session->epoch == state_epoch() ? 0 : STATUS_INVALID_HANDLE;
+}
+
+ProtobufCBinaryData session_key_field(const struct rm_session *session)
+{
+	return codec_text(session->is_attached ? session->key : "");
+}
+
+int session_call_with(Rm__Request *request, const struct deadline *deadline,
+		      struct transport_gather *gather, struct transport_reply *ret_reply)
 {
 	int r;
 
 	ret_reply->message = NULL;
-	r = transport_call(request, ret_reply);
+	r = transport_call_with(request, deadline, gather, ret_reply);
 	return (int)(r < 0 ? status_from_errno(r) : ret_reply->message->status);
+}
+
+int session_call(Rm__Request *request, struct transport_reply *ret_reply)
+{
+	return session_call_with(request, NULL, NULL, ret_reply);
 }
 
 static void session_freep(struct rm_session **session)
@@ -50,47 +66,20 @@ static int session_new(struct rm_session **ret_session)
 	return 0;
 }
 
-/* The process behind a pidfd, as the broker wants to hear it. The start time is read while the
- * pidfd still names the process. */
-static int identify_pidfd(int pidfd, Rm__ProcessId *ret_id)
-{
-	char path[64];
-	char text[1024];
-	_cleanup_(closep) int fd = -1;
-	_cleanup_(closep) int proc_fd = -1;
-	struct procfs_stat stat;
-	ssize_t n;
-	pid_t pid;
-
-	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		return STATUS_BAD_ARGUMENTS;
-	}
-	n = read(fd, text, sizeof(text));
-	if (n < 0 || procfs_parse_fdinfo_pid(text, (size_t)n, &pid) < 0) {
-		return STATUS_BAD_ARGUMENTS;
-	}
-	proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (proc_fd < 0 || procfs_read_stat(proc_fd, pid, &stat) < 0) {
-		return STATUS_BAD_ARGUMENTS;
-	}
-	ret_id->pid = (uint32_t)pid;
-	ret_id->start_time = stat.start_time;
-	return 0;
-}
-
 /* `owner` stays unset when the caller itself is meant. */
 static int fill_owner(int owner_pidfd, Rm__ProcessId *storage, Rm__ProcessId **ret_owner)
 {
+	struct rm_process_id id;
 	int r;
 
 	rm__process_id__init(storage);
 	if (owner_pidfd == -1) {
 		return 0;
 	}
-	r = identify_pidfd(owner_pidfd, storage);
+	r = rm_process_id_from_pidfd(owner_pidfd, &id);
 	if (r == 0) {
+		storage->pid = id.pid;
+		storage->start_time = id.start_time;
 		*ret_owner = storage;
 	}
 	return r;
@@ -301,7 +290,7 @@ static int end(const struct rm_session *session)
 	message.request_id = codec_bytes(request_id, sizeof(request_id));
 	message.session = session->id;
 	message.join = session->join;
-	message.key = codec_text(session->is_attached ? session->key : "");
+	message.key = session_key_field(session);
 	request.call_case = RM__REQUEST__CALL_END_SESSION;
 	request.end_session = &message;
 	reply.message = NULL;

@@ -78,7 +78,7 @@ static int exchange_request(struct pooled *connection, const struct deadline *de
 	int r = pack(request, &frame);
 
 	if (r == 0) {
-		r = exchange(connection, &frame, request->id, deadline, ret_reply);
+		r = exchange(connection, &frame, request->id, deadline, NULL, ret_reply);
 	}
 	frame_buffer_done(&frame);
 	return r;
@@ -216,7 +216,8 @@ static bool is_passing(int error)
 }
 
 static int try_call(const struct frame_buffer *frame, uint64_t id, const struct deadline *deadline,
-		    bool want_new, struct transport_reply *ret_reply)
+		    bool want_new, struct transport_gather *gather,
+		    struct transport_reply *ret_reply)
 {
 	struct pooled connection;
 	int r = get_connection(deadline, want_new, &connection);
@@ -224,7 +225,7 @@ static int try_call(const struct frame_buffer *frame, uint64_t id, const struct 
 	if (r < 0) {
 		return r;
 	}
-	r = exchange(&connection, frame, id, deadline, ret_reply);
+	r = exchange(&connection, frame, id, deadline, gather, ret_reply);
 	if (r || !ret_reply->message || ret_reply->message->id == 0) {
 		pool_close(&connection);
 	} else {
@@ -243,13 +244,14 @@ static void pause_before_retry(const struct deadline *deadline)
 }
 
 static int call_until(const struct frame_buffer *frame, uint64_t id,
-		      const struct deadline *deadline, struct transport_reply *ret_reply)
+		      const struct deadline *deadline, struct transport_gather *gather,
+		      struct transport_reply *ret_reply)
 {
 	bool want_new = false;
 	int r;
 
 	for (;;) {
-		r = try_call(frame, id, deadline, want_new, ret_reply);
+		r = try_call(frame, id, deadline, want_new, gather, ret_reply);
 		if (r == 0) {
 			state_set_had_answer();
 			return 0;
@@ -264,21 +266,30 @@ static int call_until(const struct frame_buffer *frame, uint64_t id,
 		if (!deadline_left_ms(deadline)) {
 			return -ETIMEDOUT;
 		}
+		if (gather) {
+			gather->on_again(gather);
+		}
 		want_new = true; /* kept ones of the same broker are as dead */
 	}
 }
 
-int transport_call(Rm__Request *request, struct transport_reply *ret_reply)
+int transport_call_with(Rm__Request *request, const struct deadline *deadline,
+			struct transport_gather *gather, struct transport_reply *ret_reply)
 {
-	struct deadline deadline = deadline_begin();
+	struct deadline own = deadline ? *deadline : deadline_begin();
 	struct frame_buffer frame = {0};
 	int r = pack(request, &frame);
 
 	if (r == 0) {
-		r = call_until(&frame, request->id, &deadline, ret_reply);
+		r = call_until(&frame, request->id, &own, gather, ret_reply);
 	}
 	frame_buffer_done(&frame);
 	return r;
+}
+
+int transport_call(Rm__Request *request, struct transport_reply *ret_reply)
+{
+	return transport_call_with(request, NULL, NULL, ret_reply);
 }
 
 static int open_and_send(const struct frame_buffer *frame, const struct deadline *deadline,

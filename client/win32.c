@@ -4,12 +4,8 @@
  * ABI that restartmanager.h chooses between (A1); so there is no logic here but the order of
  * checks (A6) and the handle.
  */
-#pragma GCC visibility push(default)
-#include "client/restartmanager.h"
-#pragma GCC visibility pop
+#include "client/win32.h"
 
-#include "client/handle.h"
-#include "client/rstrtmgr.h"
 #include "proto/status.h"
 
 #ifdef RSTRTMGR_UTF16
@@ -65,7 +61,7 @@ DWORD WINAPI RmStartSession(DWORD *pSessionHandle, DWORD dwSessionFlags, WCHAR s
 	if (status != STATUS_SUCCESS) {
 		return status;
 	}
-	__builtin_memcpy(key, rm_session_key(session), sizeof(key));
+	memcpy(key, rm_session_key(session), sizeof(key));
 	status = add_handle(session, pSessionHandle);
 	if (status == STATUS_SUCCESS) {
 		write_key(key, strSessionKey);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The wire's messages: packed straight into a frame, unpacked into an arena, checked at once.
- * protobuf-c checks neither UTF-8 nor embedded NULs nor sizes; that is done here, right after
- * unpacking, and nowhere else. A test walks the descriptors and gives every byte field of every
- * message a bad value, so a new field without its check is found.
+ * The wire's messages: packed straight into a frame, unpacked into an arena, checked at once by
+ * codec_check.c.
  */
 #include "proto/codec.h"
 
@@ -11,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "proto/codec_check.h"
 #include "proto/text.h"
 
 static void *arena_alloc(void *data, size_t size)
@@ -71,118 +70,6 @@ void codec_copy_text(const ProtobufCBinaryData *field, char *ret_text, size_t re
 	(void)text_clean(field->data, field->len, ret_text, ret_size);
 }
 
-static bool is_text(const ProtobufCBinaryData *field, size_t max)
-{
-	return field->len <= max && text_is_clean(field->data, field->len);
-}
-
-static bool is_name(const ProtobufCBinaryData *field)
-{
-	return is_text(field, MAX_NAME_BYTES);
-}
-
-static bool is_detail(const ProtobufCBinaryData *field)
-{
-	return is_text(field, MAX_DETAIL_BYTES);
-}
-
-static bool is_request_id(const ProtobufCBinaryData *field)
-{
-	return field->len == REQUEST_ID_BYTES;
-}
-
-static bool is_process_id(const Rm__ProcessId *id)
-{
-	return id->pid > 0 && id->pid <= INT32_MAX;
-}
-
-/* An absent owner is the caller itself. */
-static bool is_owner(const Rm__ProcessId *id)
-{
-	return !id || is_process_id(id);
-}
-
-/* A key of a wrong length or with other digits is a wrong key (1219) and for the broker to
- * answer; a message is bad only when it is no short, clean text. */
-static bool check_request(const Rm__Request *request)
-{
-	switch (request->call_case) {
-	case RM__REQUEST__CALL_START_SESSION:
-		return is_request_id(&request->start_session->request_id) &&
-		       is_owner(request->start_session->owner);
-	case RM__REQUEST__CALL_JOIN_SESSION:
-		return is_request_id(&request->join_session->request_id) &&
-		       is_name(&request->join_session->key) &&
-		       is_owner(request->join_session->owner);
-	case RM__REQUEST__CALL_ATTACH_SESSION:
-		return is_name(&request->attach_session->key);
-	case RM__REQUEST__CALL_END_SESSION:
-		return is_request_id(&request->end_session->request_id) &&
-		       is_name(&request->end_session->key);
-	case RM__REQUEST__CALL_CLOSE_SESSION:
-		return is_request_id(&request->close_session->request_id);
-	case RM__REQUEST__CALL__NOT_SET:
-	case RM__REQUEST__CALL_LIST_SESSIONS:
-	case RM__REQUEST__CALL_SHOW_SESSION:
-	case RM__REQUEST__CALL_WATCH_EVENTS:
-	case RM__REQUEST__CALL_GET_STATUS:
-	case _RM__REQUEST__CALL__CASE_IS_INT_SIZE:
-		break;
-	}
-	return true;
-}
-
-static bool check_process_info(const Rm__ProcessInfo *info)
-{
-	return info && info->id && is_process_id(info->id) && is_name(&info->name);
-}
-
-static bool check_session_info(const Rm__SessionInfo *info)
-{
-	for (size_t i = 0; i < info->n_joins; i++) {
-		if (!check_process_info(info->joins[i]->process)) {
-			return false;
-		}
-	}
-	return check_process_info(info->owner) && is_name(&info->key_prefix) &&
-	       is_name(&info->login) && is_name(&info->state) &&
-	       (info->n_joins == 0 || info->n_joins == info->joined) && info->n_joins <= MAX_JOINS;
-}
-
-static bool check_session_list(const Rm__SessionList *list)
-{
-	for (size_t i = 0; i < list->n_sessions; i++) {
-		if (!check_session_info(list->sessions[i])) {
-			return false;
-		}
-	}
-	return list->n_sessions <= MAX_SESSIONS_ALL;
-}
-
-static bool check_result(const Rm__Reply *reply)
-{
-	switch (reply->result_case) {
-	case RM__REPLY__RESULT_START_SESSION:
-		return reply->start_session->key.len == SESSION_KEY_DIGITS &&
-		       is_name(&reply->start_session->key);
-	case RM__REPLY__RESULT_SESSIONS:
-		return check_session_list(reply->sessions);
-	case RM__REPLY__RESULT_BROKER:
-		return is_name(&reply->broker->version) && is_name(&reply->broker->mode) &&
-		       is_detail(&reply->broker->journal) && is_detail(&reply->broker->config);
-	case RM__REPLY__RESULT_EVENT:
-		return is_name(&reply->event->kind) && is_name(&reply->event->name) &&
-		       is_detail(&reply->event->detail);
-	case RM__REPLY__RESULT_PROGRESS:
-		return reply->progress->percent <= 100;
-	case RM__REPLY__RESULT__NOT_SET:
-	case RM__REPLY__RESULT_JOIN_SESSION:
-	case _RM__REPLY__RESULT__CASE_IS_INT_SIZE:
-		break;
-	}
-	return true;
-}
-
 int codec_unpack_request(struct codec_arena *arena, const uint8_t *data, size_t size,
 			 Rm__Request **ret_request)
 {
@@ -198,7 +85,7 @@ int codec_unpack_request(struct codec_arena *arena, const uint8_t *data, size_t 
 		*ret_request = request;
 		return -EPROTONOSUPPORT;
 	}
-	if (request->id == 0 || !check_request(request)) {
+	if (request->id == 0 || !codec_check_request(request)) {
 		*ret_request = request;
 		return -EINVAL;
 	}
@@ -221,7 +108,7 @@ int codec_unpack_reply(struct codec_arena *arena, const uint8_t *data, size_t si
 		*ret_reply = reply;
 		return -EPROTONOSUPPORT;
 	}
-	if (!is_detail(&reply->detail) || !check_result(reply)) {
+	if (!codec_check_reply(reply)) {
 		*ret_reply = reply;
 		return -EINVAL;
 	}
@@ -247,6 +134,93 @@ void codec_free_reply(struct codec_arena *arena, Rm__Reply *reply)
 		rm__reply__free_unpacked(reply, &allocator);
 	}
 }
+
+/* ---- lone messages ---- */
+
+static int unpack_lone(struct codec_arena *arena, const ProtobufCMessageDescriptor *descriptor,
+		       const uint8_t *data, size_t size, ProtobufCMessage **ret_message)
+{
+	ProtobufCAllocator allocator = arena_allocator(arena);
+
+	arena_reset(arena);
+	*ret_message = protobuf_c_message_unpack(descriptor, &allocator, size, data);
+	if (!*ret_message) {
+		return arena->exhausted ? -ENOMEM : -EBADMSG;
+	}
+	return 0;
+}
+
+int codec_unpack_application(struct codec_arena *arena, const uint8_t *data, size_t size,
+			     Rm__Application **ret_application)
+{
+	ProtobufCMessage *message;
+	int r = unpack_lone(arena, &rm__application__descriptor, data, size, &message);
+
+	*ret_application = (Rm__Application *)message;
+	return r == 0 && !codec_check_application(*ret_application) ? -EINVAL : r;
+}
+
+int codec_unpack_inspection(struct codec_arena *arena, const uint8_t *data, size_t size,
+			    Rm__Inspection **ret_inspection)
+{
+	ProtobufCMessage *message;
+	int r = unpack_lone(arena, &rm__inspection__descriptor, data, size, &message);
+
+	*ret_inspection = (Rm__Inspection *)message;
+	return r == 0 && !codec_check_inspection(*ret_inspection) ? -EINVAL : r;
+}
+
+int codec_unpack_kernel(struct codec_arena *arena, const uint8_t *data, size_t size,
+			Rm__KernelState **ret_kernel)
+{
+	ProtobufCMessage *message;
+	int r = unpack_lone(arena, &rm__kernel_state__descriptor, data, size, &message);
+
+	*ret_kernel = (Rm__KernelState *)message;
+	return r == 0 && !codec_check_kernel(*ret_kernel) ? -EINVAL : r;
+}
+
+void codec_free_lone(struct codec_arena *arena, void *message)
+{
+	ProtobufCAllocator allocator = arena_allocator(arena);
+
+	if (message && arena->heap) {
+		protobuf_c_message_free_unpacked(message, &allocator);
+	}
+}
+
+static int pack_lone(const ProtobufCMessage *message, struct frame_buffer *buffer)
+{
+	size_t size = protobuf_c_message_get_packed_size(message);
+	uint8_t *to;
+
+	if (size > MAX_LONE_BYTES) {
+		return -EMSGSIZE;
+	}
+	to = frame_buffer_reserve(buffer, size);
+	if (!to) {
+		return -ENOMEM;
+	}
+	buffer->size += protobuf_c_message_pack(message, to);
+	return 0;
+}
+
+int codec_pack_application(const Rm__Application *application, struct frame_buffer *buffer)
+{
+	return pack_lone(&application->base, buffer);
+}
+
+int codec_pack_inspection(const Rm__Inspection *inspection, struct frame_buffer *buffer)
+{
+	return pack_lone(&inspection->base, buffer);
+}
+
+int codec_pack_kernel(const Rm__KernelState *kernel, struct frame_buffer *buffer)
+{
+	return pack_lone(&kernel->base, buffer);
+}
+
+/* ---- frames ---- */
 
 /* Appends one frame. A message that cannot be larger than `bound` is packed at once; others are
  * measured first (bound 0), which takes as long as packing. */
@@ -306,6 +280,14 @@ static size_t bound_request(const Rm__Request *request)
 	case RM__REQUEST__CALL_CLOSE_SESSION:
 	case RM__REQUEST__CALL_WATCH_EVENTS:
 	case RM__REQUEST__CALL_GET_STATUS:
+	case RM__REQUEST__CALL_REGISTER_RESOURCES:
+	case RM__REQUEST__CALL_LIST_APPLICATIONS:
+	case RM__REQUEST__CALL_ADD_FILTER:
+	case RM__REQUEST__CALL_REMOVE_FILTER:
+	case RM__REQUEST__CALL_LIST_FILTERS:
+	case RM__REQUEST__CALL_LIST_STALE:
+	case RM__REQUEST__CALL_GET_POLICY:
+	case RM__REQUEST__CALL_CANCEL_TASK:
 	case _RM__REQUEST__CALL__CASE_IS_INT_SIZE:
 		break;
 	}
@@ -327,6 +309,9 @@ static size_t bound_reply(const Rm__Reply *reply)
 	case RM__REPLY__RESULT_BROKER:
 	case RM__REPLY__RESULT_EVENT:
 	case RM__REPLY__RESULT_PROGRESS:
+	case RM__REPLY__RESULT_APPLICATIONS:
+	case RM__REPLY__RESULT_FILTERS:
+	case RM__REPLY__RESULT_POLICY:
 	case _RM__REPLY__RESULT__CASE_IS_INT_SIZE:
 		break;
 	}

@@ -42,6 +42,26 @@ void codec_free_reply(struct codec_arena *arena, Rm__Reply *reply);
 int codec_pack_request(const Rm__Request *request, struct frame_buffer *buffer) _warn_unused_;
 int codec_pack_reply(const Rm__Reply *reply, struct frame_buffer *buffer) _warn_unused_;
 
+/* One message without an envelope, for those who carry it in a field of bytes: the broker's
+ * workers. So much of it leaves room for the envelopes around it. */
+#define MAX_LONE_BYTES (MAX_FRAME_BYTES - 4096u)
+
+/* As codec_unpack_request(), without its version; free with codec_free_lone(). */
+int codec_unpack_application(struct codec_arena *arena, const uint8_t *data, size_t size,
+			     Rm__Application **ret_application) _warn_unused_;
+int codec_unpack_inspection(struct codec_arena *arena, const uint8_t *data, size_t size,
+			    Rm__Inspection **ret_inspection) _warn_unused_;
+int codec_unpack_kernel(struct codec_arena *arena, const uint8_t *data, size_t size,
+			Rm__KernelState **ret_kernel) _warn_unused_;
+void codec_free_lone(struct codec_arena *arena, void *message);
+
+/* Appends the message alone, without a header. -EMSGSIZE: over MAX_LONE_BYTES; -ENOMEM. */
+int codec_pack_application(const Rm__Application *application, struct frame_buffer *buffer)
+	_warn_unused_;
+int codec_pack_inspection(const Rm__Inspection *inspection, struct frame_buffer *buffer)
+	_warn_unused_;
+int codec_pack_kernel(const Rm__KernelState *kernel, struct frame_buffer *buffer) _warn_unused_;
+
 /* A text or byte field that borrows `data`. */
 static inline ProtobufCBinaryData codec_bytes(const void *data, size_t size)
 {

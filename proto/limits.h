@@ -73,3 +73,43 @@
 #define MAX_CALL_TIMEOUT_MS 3600000u
 /* How often a client tries to reach a broker that is restarting (A50). */
 #define RECONNECT_INTERVAL_MS 20u
+
+/* ---- registering and listing ---- */
+
+/* Files, processes or services of one session (A13), each. */
+#define MAX_RESOURCES 1048576u
+/* Bytes of the paths and names that are registered in a session, and of all of one uid (A13). An
+ * entry counts 32 at least, as each costs memory. */
+#define MAX_RESOURCE_BYTES_SESSION (64u * 1024u * 1024u)
+#define MAX_RESOURCE_BYTES_UID (128u * 1024u * 1024u)
+/* A path, with its NUL: PATH_MAX. */
+#define MAX_PATH_BYTES 4096u
+/* A unit name (A20); systemd's own limit is 255 as well. */
+#define MAX_UNIT_BYTES 255u
+/* One part of a registration: what one turn of the broker's loop handles well under 2 ms. */
+#define MAX_PART_ENTRIES 1024u
+#define MAX_PART_BYTES (256u * 1024u)
+/* Registrations that one process has begun and not ended: one a thread. */
+#define MAX_STAGED_PER_PROCESS 64u
+/* Registered processes of which the broker holds a pidfd; the others are opened when needed. Well
+ * below the descriptors that it keeps for itself under a soft limit of 1024. */
+#define MAX_REGISTERED_PIDFDS 128u
+/* Filters of one session: nobody writes more by hand. */
+#define MAX_FILTERS 4096u
+/* What an answer tells of one entry; the totals are always there. */
+#define MAX_LISTED_USES 64u
+#define MAX_LISTED_PROCESSES 256u
+#define MAX_LISTED_UNCHECKED 64u
+/* Entries of one notification. */
+#define MAX_PART_APPLICATIONS 64u
+/* How long a size probe's answer serves the fetch after it (A65). */
+#define SNAPSHOT_REUSE_MS 200u
+/* How far a caller's idea of a start time may be off (A19). */
+#define START_TIME_TOLERANCE_MS 1000u
+/* Threads of the scan worker: beyond this the kernel's own locks are what is waited for. */
+#define MAX_SCAN_THREADS 16u
+/* Bytes of one answer, uses included; then uses are left out. Less than what a peer may have
+ * unsent. */
+#define MAX_ANSWER_BYTES (6u * 1024u * 1024u)
+/* Bytes of one answer with entries in brief, some hundred bytes each; then they are only counted. */
+#define MAX_ANSWER_BYTES_BRIEF (8u * MAX_ANSWER_BYTES)

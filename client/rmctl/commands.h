@@ -39,3 +39,17 @@ enum exit_code cmd_status(const struct options *options);
 
 /* cmd_watch.c */
 enum exit_code cmd_watch(const struct options *options);
+
+/* cmd_who.c */
+enum exit_code cmd_who(const struct options *options);
+enum exit_code cmd_list(const struct options *options);
+enum exit_code cmd_stale(const struct options *options);
+
+/* cmd_resource.c */
+enum exit_code cmd_register(const struct options *options);
+
+/* cmd_filter.c */
+enum exit_code cmd_filter(const struct options *options);
+
+/* cmd_policy.c */
+enum exit_code cmd_policy(const struct options *options);

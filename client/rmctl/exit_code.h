@@ -7,9 +7,11 @@
 /* The Win32 codes that rmctl tells apart; rm_code_name() has Microsoft's names for them. */
 enum code {
 	CODE_SUCCESS = 0,
+	CODE_FILE_NOT_FOUND = 2,
 	CODE_ACCESS_DENIED = 5,
 	CODE_INVALID_HANDLE = 6,
 	CODE_WRITE_FAULT = 29,
+	CODE_NOT_SUPPORTED = 50,
 	CODE_SEM_TIMEOUT = 121,
 	CODE_FAIL_NOACTION_REBOOT = 350,
 	CODE_FAIL_SHUTDOWN = 351,

@@ -8,14 +8,11 @@
  */
 #include <errno.h>
 #include <locale.h>
-#include <stdlib.h>
 
 #include "client/rmctl/commands.h"
 #include "client/rmctl/output.h"
+#include "client/rmctl/patience.h"
 #include "client/rmctl/report.h"
-
-/* A50: an administrator's question is not worth waiting longer for. Under a second in all. */
-#define TIMEOUT_MS "900"
 
 static enum exit_code unknown_verb(const char *name)
 {
@@ -54,7 +51,7 @@ static enum exit_code run_verb(const struct command *command, const struct optio
 		return report_usage(command->name, "%s takes no more than %d arguments",
 				    command->name, command->max_arguments);
 	}
-	if (!options->wait && setenv("RSTRTMGR_TIMEOUT_MS", TIMEOUT_MS, 0)) {
+	if (patience_limit(options) < 0) {
 		return report_errno(ENOMEM, "cannot set the deadline");
 	}
 	return command->run(options);
@@ -62,7 +59,7 @@ static enum exit_code run_verb(const struct command *command, const struct optio
 
 static enum exit_code run(int argc, char **argv)
 {
-	struct options options = {0};
+	_cleanup_(options_done) struct options options = {0};
 	const struct command *command;
 	int at = options_parse_before(argc, argv, &options);
 

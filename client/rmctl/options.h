@@ -20,14 +20,36 @@ enum option_bit {
 	OPTION_HISTORY = 1 << 7,
 	OPTION_COUNT = 1 << 8,
 	OPTION_FOLLOW = 1 << 9,
+	OPTION_RECURSIVE = 1 << 10,
+	OPTION_PACKAGE = 1 << 11,
+	OPTION_PID = 1 << 12,
+	OPTION_SERVICE = 1 << 13,
+	OPTION_EXECUTABLE = 1 << 14,
+	OPTION_NO_RESTART = 1 << 15,
+	OPTION_NO_SHUTDOWN = 1 << 16,
+	OPTION_JOIN = 1 << 17,
+	OPTION_LONG = 1 << 18,
+	OPTION_PIDS = 1 << 19,
+	OPTION_NULL = 1 << 20,
+	OPTION_ANEW = 1 << 21,
 };
 
 #define OPTIONS_COMMON (OPTION_JSON | OPTION_WAIT | OPTION_COLOR | OPTION_HELP | OPTION_VERSION)
+/* What names resources, beside files. */
+#define OPTIONS_RESOURCES (OPTION_RECURSIVE | OPTION_PACKAGE | OPTION_PID | OPTION_SERVICE)
+/* How applications are printed. */
+#define OPTIONS_LISTING (OPTION_LONG | OPTION_PIDS | OPTION_NULL)
 
 enum color_when {
 	COLOR_AUTO,
 	COLOR_ALWAYS,
 	COLOR_NEVER,
+};
+
+/* The values of an option that may be given many times. */
+struct option_values {
+	const char **values; /* owned; the texts are borrowed from argv */
+	size_t n;
 };
 
 struct options {
@@ -37,6 +59,18 @@ struct options {
 	bool version;
 	bool history;
 	bool follow;
+	bool join;
+	bool no_restart;
+	bool no_shutdown;
+	bool long_form;
+	bool pids;
+	bool null_separated;
+	bool anew;
+	struct option_values trees;
+	struct option_values packages;
+	struct option_values pids_given;
+	struct option_values services;
+	const char *executable; /* borrowed from argv; NULL: not given */
 	enum color_when color;
 	uint32_t owner;	  /* pid; 0: not given */
 	uint32_t session; /* id; 0: not given */
@@ -58,6 +92,8 @@ int options_parse_before(int argc, char **argv, struct options *options) _warn_u
  */
 int options_parse_after(int argc, char **argv, unsigned allowed, struct options *options)
 	_warn_unused_;
+
+void options_done(struct options *options);
 
 /* Lists the options of `allowed`, one or two lines each. */
 void options_print_help(unsigned allowed, FILE *file);

@@ -10,6 +10,9 @@
 /* {"id":7}, or {"id":7,"key":"..."} when `key` is not NULL. */
 void print_json_session_id(uint32_t id, const char *key);
 
+/* {"id":7,"files":1,"trees":0,"processes":0,"services":0} */
+void print_json_registered(uint32_t id, const struct rm_resources *resources);
+
 /* {"sessions":[...]}, each with its "joins" where the list has them: in an answer about one. */
 void print_json_sessions(const struct rm_session_infos *infos, bool with_joins);
 

@@ -108,6 +108,8 @@ static bool print_whereabouts(int code)
 		print_how_to_start(path);
 	} else if (located == 0 && code == CODE_SEM_TIMEOUT) {
 		report_notice("a broker listens there, but is busy; --wait waits longer");
+	} else if (located == 0 && code == CODE_SERVER_UNAVAILABLE) {
+		report_notice("a broker listens there, but could not answer; its log says more");
 	}
 	return true;
 }
@@ -121,6 +123,9 @@ static const char *find_advice(int code)
 		return "`rmctl sessions` lists the sessions that exist";
 	case CODE_WRITE_FAULT:
 		return "`rmctl status` tells where the journal is; the broker's log says more";
+	case CODE_NOT_SUPPORTED:
+		return "the broker is older than this rmctl, or in another mount namespace, where "
+		       "files are others";
 	case CODE_MAX_SESSIONS_REACHED:
 		return "`rmctl sessions` lists who holds sessions and how many have joined";
 	default:

@@ -6,6 +6,7 @@
  */
 #include "client/rmctl/target.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "client/rmctl/report.h"
@@ -19,10 +20,10 @@ static enum exit_code parse_id(const char *verb, const char *source, const char 
 	return EXIT_DONE;
 }
 
-static enum exit_code find_id(const char *verb, const struct options *options,
+static enum exit_code find_id(const char *verb, const struct options *options, bool takes_id,
 			      const char *environment, uint32_t *ret_id)
 {
-	if (options->n_arguments > 0) {
+	if (takes_id && options->n_arguments > 0) {
 		return parse_id(verb, verb, options->arguments[0], ret_id);
 	}
 	if (options->session) {
@@ -32,17 +33,18 @@ static enum exit_code find_id(const char *verb, const struct options *options,
 	if (environment && environment[0]) {
 		return parse_id(verb, "RM_SESSION", environment, ret_id);
 	}
-	return report_usage(verb, "%s needs ID, --session or $RM_SESSION", verb);
+	return report_usage(verb, "%s needs %s--session or $RM_SESSION", verb,
+			    takes_id ? "ID, " : "");
 }
 
-enum exit_code target_find(const char *verb, const struct options *options,
+static enum exit_code find(const char *verb, const struct options *options, bool takes_id,
 			   struct target *ret_target)
 {
 	const char *environment = getenv("RM_SESSION");
 	const char *key = getenv("RM_SESSION_KEY");
 	struct target target = {0};
 	uint32_t of_key = options->session;
-	enum exit_code code = find_id(verb, options, environment, &target.id);
+	enum exit_code code = find_id(verb, options, takes_id, environment, &target.id);
 
 	if (code != EXIT_DONE) {
 		return code;
@@ -58,4 +60,16 @@ enum exit_code target_find(const char *verb, const struct options *options,
 	}
 	*ret_target = target;
 	return EXIT_DONE;
+}
+
+enum exit_code target_find(const char *verb, const struct options *options,
+			   struct target *ret_target)
+{
+	return find(verb, options, true, ret_target);
+}
+
+enum exit_code target_find_option(const char *verb, const struct options *options,
+				  struct target *ret_target)
+{
+	return find(verb, options, false, ret_target);
 }

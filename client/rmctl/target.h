@@ -19,3 +19,7 @@ struct target {
  */
 enum exit_code target_find(const char *verb, const struct options *options,
 			   struct target *ret_target) _warn_unused_;
+
+/* The same for verbs whose arguments are something else. */
+enum exit_code target_find_option(const char *verb, const struct options *options,
+				  struct target *ret_target) _warn_unused_;

@@ -2,21 +2,17 @@
 /*
  * What one call costs: RmStartSession and RmEndSession against a bare ping-pong and against
  * D-Bus, all in the same rounds; then system calls, memory and wake-ups of the broker.
- *
- * The first process only supervises: it makes the run directory, forks the one that measures,
- * and removes the directory when that one and all it started are gone, also after ctrl-C.
  */
-#include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "tests/bench/report.h"
 #include "tests/bench/run_dir.h"
+#include "tests/bench/supervise.h"
 
 #define MAX_SECONDS 60.0
 #define RARE_ROUNDS 3 /* in each of the others */
@@ -242,8 +238,9 @@ static void print_heading(const struct options *options, int n_cpus)
 	       load > 0.5 ? " (others are at work: the figures will be worse)" : "");
 }
 
-static void measure(const struct options *options)
+static void measure(const void *arg)
 {
+	const struct options *options = arg;
 	static struct report report; /* large */
 	int n_cpus = placement_init();
 
@@ -271,30 +268,9 @@ static void measure(const struct options *options)
 	(void)fflush(stdout);
 }
 
-/* ---- supervising ---------------------------------------------------------------------------- */
-
-/* Waits for the end of the measuring process, or ends it when told to. Returns what this one
- * is to end with. */
-static int supervise(pid_t pid, const sigset_t *signals)
-{
-	int signal_number = 0, status = 0;
-
-	while (waitpid(pid, &status, WNOHANG) == 0) {
-		signal_number = sigwaitinfo(signals, NULL);
-		if (signal_number > 0 && signal_number != SIGCHLD) {
-			process_end(pid, SIGKILL);
-			return 128 + signal_number;
-		}
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-}
-
 int main(int argc, char *argv[])
 {
 	struct options options;
-	sigset_t signals, old_signals;
-	pid_t pid;
-	int code;
 
 	parse_options(argc, argv, &options);
 	if (options.n_pairs > 0) {
@@ -302,24 +278,5 @@ int main(int argc, char *argv[])
 		syscalls_run_pairs(options.n_pairs);
 		return 0;
 	}
-	(void)sigemptyset(&signals);
-	(void)sigaddset(&signals, SIGINT);
-	(void)sigaddset(&signals, SIGTERM);
-	(void)sigaddset(&signals, SIGHUP);
-	(void)sigaddset(&signals, SIGCHLD);
-	(void)sigprocmask(SIG_BLOCK, &signals, &old_signals);
-	run_dir_make();
-	pid = process_fork();
-	if (pid == 0) {
-		(void)sigprocmask(SIG_SETMASK, &old_signals, NULL);
-		measure(&options);
-		_exit(0);
-	}
-	/* What the measuring process leaves when it fails comes to us, and is being killed. */
-	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-	code = supervise(pid, &signals);
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {
-	}
-	run_dir_remove();
-	return code;
+	return supervise(measure, &options);
 }

@@ -4,7 +4,9 @@
 
 The order of the broker's modules stands in docs/architecture.md, in a block fenced as
 `include-order`: one name a line, `#` starts a comment. A name stands for the .c and the .h file;
-`name.h` and `name.c` give the two a place each. What stands above may be included, nothing below.
+`name.h` and `name.c` give the two a place each; `scan/name` is in broker/scan/. What stands above
+may be included, nothing below. What is in broker/scan/ runs in the worker processes: the broker's
+own files include from there only what SCAN_OPEN names.
 
     check_layers.py [--root DIRECTORY] [--self-test]
 """
@@ -19,6 +21,7 @@ import tree  # noqa: E402
 
 ORDER_FILE = "docs/architecture.md"
 PUBLIC_HEADERS = ("client/restartmanager.h", "client/rstrtmgr.h")
+SCAN_OPEN = {"broker/scan/types.h": None, "broker/scan/worker.h": ("broker/main.c",)}
 SD_BUS_OWNER = "broker/services_systemd.c"
 MAY_INCLUDE = {
     "broker": ("broker", "proto"),
@@ -52,6 +55,11 @@ def read_includes(root, path):
     return [(match.group(1), match.group(2)) for match in INCLUDE.finditer(text)]
 
 
+def broker_name(path):
+    """The name of one of the broker's files in the order list, None for another file."""
+    return path[len("broker/"):] if path.startswith("broker/") else None
+
+
 def is_generated(name):
     return name.endswith(".pb-c.h")
 
@@ -77,13 +85,13 @@ class Checker:
                 if bracket == '"':
                     self.check_direction(path, name)
                     self.check_rank(path, name)
+                    self.check_scan(path, name)
             self.check_own_header(path, includes)
             self.check_public(path, includes)
         return self.errors
 
     def check_order_list(self):
-        modules = {os.path.basename(path) for path in self.paths
-                   if os.path.dirname(path) == "broker"}
+        modules = {broker_name(path) for path in self.paths if broker_name(path)}
         if self.ranks is None:
             if modules:
                 self.error(ORDER_FILE, "has no block fenced as include-order")
@@ -116,14 +124,20 @@ class Checker:
             self.error(path, f'includes "{name}"; allowed: {", ".join(allowed)}')
 
     def check_rank(self, path, name):
-        if self.ranks is None or os.path.dirname(path) != "broker" or is_generated(name):
+        if self.ranks is None or is_generated(name):
             return
-        if not name.startswith("broker/"):
+        if not broker_name(path) or not broker_name(name):
             return
-        own = self.ranks.get(os.path.basename(path))
-        other = self.ranks.get(os.path.basename(name))
+        own = self.ranks.get(broker_name(path))
+        other = self.ranks.get(broker_name(name))
         if own is not None and other is not None and other > own:
             self.error(path, f'includes "{name}", which stands below it in the include order')
+
+    def check_scan(self, path, name):
+        if not name.startswith("broker/scan/") or path.startswith("broker/scan/"):
+            return
+        if name not in SCAN_OPEN or SCAN_OPEN[name] and path not in SCAN_OPEN[name]:
+            self.error(path, f'includes "{name}", which belongs to the worker processes')
 
     def check_own_header(self, path, includes):
         header = path[:-2] + ".h"
@@ -141,11 +155,14 @@ class Checker:
 # --- self-test: each rule, seen to fail ---------------------------------------------------------
 
 GOOD_TREE = {
-    ORDER_FILE: "# x\n\n```include-order\nlog  # first\nsession\nservices.h\nservices_systemd\n"
+    ORDER_FILE: "# x\n\n```include-order\nscan/types.h scan/worker\nlog  # first\nsession\nservices.h\nservices_systemd\n"
                 "broker.h\nserver\nbroker.c\nmain\n```\n",
     "proto/base.h": "#include <stddef.h>\n",
     "proto/codec.h": '#include "proto/base.h"\n#include "rm.pb-c.h"\n',
     "proto/codec.c": '#include "proto/codec.h"\n',
+    "broker/scan/types.h": "",
+    "broker/scan/worker.h": "",
+    "broker/scan/worker.c": '#include "broker/scan/worker.h"\n\n#include "broker/scan/types.h"\n',
     "broker/log.h": "",
     "broker/log.c": '/* #include "broker/server.h" */\n#include "broker/log.h"\n'
                     "#include <errno.h>\n",
@@ -167,6 +184,10 @@ GOOD_TREE = {
 BROKEN = [
     ("below", "broker/log.h", '#include "broker/session.h"\n', "stands below"),
     ("below, of two places", "broker/session.h", '#include "broker/broker.h"\n', "stands below"),
+    ("below, of the worker", "broker/scan/worker.c",
+     '#include "broker/scan/worker.h"\n#include "broker/log.h"\n', "stands below"),
+    ("the worker's", "broker/server.c", '#include "broker/scan/worker.h"\n', "worker processes"),
+    ("unlisted worker", "broker/scan/extra.c", "", "is not in the include order"),
     ("unlisted", "broker/extra.c", "", "is not in the include order"),
     ("stale list", ORDER_FILE, GOOD_TREE[ORDER_FILE].replace("main\n", "main\ngone\n"),
      "has no gone.c or gone.h"),

@@ -114,11 +114,19 @@ library = ctypes.CDLL(sys.argv[1])
 handle = ctypes.c_uint32(0)
 joined = ctypes.c_uint32(0)
 key = (ctypes.c_uint16 * 33)()
+path = (ctypes.c_uint16 * 9)(*map(ord, "/missing\0"))
 assert library.RmStartSession(ctypes.byref(handle), 0, key) == 0
 text = "".join(map(chr, key))
 assert len(text.rstrip("\0")) == 32, text
 assert library.RmJoinSession(ctypes.byref(joined), key) == 0
 assert library.RmEndSession(joined) == 0
+needed, count, reasons = (ctypes.c_uint32(7) for _ in range(3))
+count.value = 0
+files = (ctypes.c_void_p * 1)(ctypes.addressof(path))
+assert library.RmRegisterResources(handle, 1, files, 0, None, 0, None) == 0
+assert library.RmGetList(handle, ctypes.byref(needed), ctypes.byref(count), None,
+                         ctypes.byref(reasons)) == 0
+assert (needed.value, count.value, reasons.value) == (0, 0, 0)
 assert library.RmEndSession(handle) == 0
 assert library.RmEndSession(handle) == 6
 PYTHON

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # usage: demo.sh BUILD_DIRECTORY
 #
-# The broker, two kinds of installers and rmctl at work, with the broker killed in the middle.
-# Everything happens in a temporary directory and is gone afterwards. Each claim is checked; the
-# first that is false ends the demonstration with status 1.
+# Who uses a library that is about to be replaced, and sessions that outlive the broker. Everything
+# happens in a temporary directory and is gone afterwards. Each claim is checked; the first that is
+# false ends the demonstration with status 1.
 set -euo pipefail
 
 if (($# != 1)) || [[ ! -d $1 ]]; then
@@ -15,10 +15,10 @@ build=$(cd -- "$1" && pwd)
 rmbrokerd=$build/broker/rmbrokerd
 rmctl=$build/client/rmctl/rmctl
 installer=$build/tests/demo/demo_installer
+sources=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 
 pids=()                  # of everything that was started here and may still run
 declare -A to=() from=() # the descriptors of each installer's input and output
-declare -A handles=()    # each installer's first
 bold='' plain=''
 if [[ -t 1 && ${TERM:-dumb} != dumb && -z ${NO_COLOR:-} ]]; then
     bold=$'\033[1m' plain=$'\033[0m'
@@ -58,8 +58,22 @@ indent()
 # Runs rmctl and shows the command and what it printed.
 show()
 {
-    printf '\n  $ rmctl %s\n' "$*"
-    "$rmctl" "$@" | indent
+    printf '\n  $ rmctl %s\n' "${*//"$dir"\//}"
+    COLUMNS=110 "$rmctl" "$@" | indent
+    printf '\n'
+}
+
+# show_first N ARGUMENT...: the same, the first N lines of it.
+show_first()
+{
+    local n=$1 text
+
+    shift
+    text=$(show "$@")
+    head -n $((n + 2)) <<<"$text"
+    if (($(wc -l <<<"$text") > n + 2)); then
+        printf '    …\n'
+    fi
     printf '\n'
 }
 
@@ -115,6 +129,59 @@ start_broker()
     claim 'the broker answers within five seconds' false
 }
 
+# build_library VERSION FILE
+build_library()
+{
+    "${CC:-cc}" -shared -fPIC -DGREETING_VERSION="\"$1\"" -o "$2" "$sources/greeting.c"
+}
+
+# start_program NAME [ARGUMENT...]: runs one of the demonstration's programs and waits until it
+# says that it has what it wants; sets `program_pid`.
+start_program()
+{
+    local name=$1 i
+
+    shift
+    "$dir/$name" "$@" >"$dir/$name.out" &
+    program_pid=$!
+    pids+=("$program_pid")
+    for ((i = 0; i < 250; i++)); do
+        if [[ -s $dir/$name.out ]]; then
+            return 0
+        fi
+        sleep 0.02
+    done
+    claim "$name starts" false
+}
+
+end_program()
+{
+    {
+        kill -TERM "$1"
+        wait "$1" || true
+    } 2>/dev/null
+    forget_pid "$1"
+}
+
+# pids_are WANTED COMMAND...: the command prints these pids, in whatever order.
+pids_are()
+{
+    local wanted
+
+    wanted=$(tr ' ' '\n' <<<"$1" | sort)
+    shift
+    [[ $("$@" 2>/dev/null | sort) == "$wanted" ]]
+}
+
+# prints_pid PID COMMAND...: the command prints this pid, among others perhaps.
+prints_pid()
+{
+    local wanted=$1
+
+    shift
+    "$@" 2>/dev/null | grep -qx "$wanted"
+}
+
 # start_installer NAME ROLE: sets `installer_pid`; its answers are read by answer_of().
 start_installer()
 {
@@ -152,9 +219,9 @@ has_sessions()
     [[ $("$rmctl" sessions --json | grep -o '"id":' | wc -l) == "$1" ]]
 }
 
-joined_is()
+not()
 {
-    [[ $("$rmctl" show "$1" --json) == *"\"joined\":$2,"* ]]
+    ! "$@"
 }
 
 status_is()
@@ -183,117 +250,109 @@ trap 'exit 1' INT TERM HUP
 : >"$dir/broker.log"
 export RSTRTMGR_SOCKET=$dir/broker.sock
 
-heading '1. A broker of our own'
-say "It runs in $dir, which only this user may enter."
-say 'Nothing of yours is touched: no other broker, no session, no configuration.'
+heading '1. A library, and three programs that use it'
+say "Everything is in $dir, which only this user may enter."
+say 'One program is linked with the library, one loads it as a plug-in, one has it open.'
+library=$dir/libgreeting.so
+build_library 1 "$library"
+"${CC:-cc}" -o "$dir/greeter" "$sources/greeter.c" "$library" -Wl,-rpath,"$dir"
+"${CC:-cc}" -o "$dir/plugin_host" "$sources/plugin_host.c" -ldl
+"${CC:-cc}" -o "$dir/indexer" "$sources/indexer.c"
+start_program greeter
+greeter=$program_pid
+start_program plugin_host "$library"
+plugin_host=$program_pid
+start_program indexer "$library"
+indexer=$program_pid
 start_broker
-show status
+say "They are processes $greeter, $plugin_host and $indexer. Who uses the library?"
+show who "$library"
+claim 'these three, and nobody else' \
+    pids_are "$greeter $plugin_host $indexer" "$rmctl" who --pids "$library"
 
-heading '2. An installer starts a session'
-say 'The primary installer is a program of its own. It calls RmStartSession and gets a handle,'
-say 'which is valid in its process, and a key, which it may give to others.'
+heading '2. The library is replaced'
+say 'A session remembers which file it is about: it is started, and the library registered.'
+read -r id key <<<"$("$rmctl" start --owner $$)"
+export RM_SESSION=$id RM_SESSION_KEY=$key
+"$rmctl" register "$library" >/dev/null
+say 'Then version 2 is renamed over version 1, as package managers do it.'
+build_library 2 "$library.new"
+mv -- "$library.new" "$library"
+say 'The path names a new file, which nobody uses. The session names who still has the old one:'
+show list
+claim 'the same three programs' \
+    pids_are "$greeter $plugin_host $indexer" "$rmctl" list --pids
+say 'Without a session the two that run the old code are found as well, by name and among'
+say 'everything on this machine that runs a deleted or replaced file (rmctl stale):'
+show_first 14 stale
+claim "'rmctl who' finds both" \
+    pids_are "$greeter $plugin_host" "$rmctl" who --pids "$library"
+claim "'rmctl stale' finds the linked one" prints_pid "$greeter" "$rmctl" stale --pids
+claim "'rmctl stale' finds the plug-in's host" prints_pid "$plugin_host" "$rmctl" stale --pids
+
+heading '3. One program is started again'
+end_program "$greeter"
+start_program greeter
+greeter=$program_pid
+claim "it has the new library: '$(cat "$dir/greeter.out")'" \
+    grep -q 'version 2' "$dir/greeter.out"
+say 'It uses the file that is there now; the others still have the one that is gone:'
+show list
+claim "'rmctl stale' does not name it any more" \
+    not prints_pid "$greeter" "$rmctl" stale --pids
+
+heading '4. The broker is killed'
+say 'Meanwhile an installer, a program of its own, has called RmStartSession.'
 start_installer primary primary
 primary=$installer_pid
 answer_of primary
-read -r call code handle key <<<"$answer"
-handles[primary]=$handle
+read -r call code handle _ <<<"$answer"
 claim "RmStartSession returned 0 and handle $handle" test "$call $code" = 'start 0'
-claim 'the key has 32 hexadecimal digits' grep -qxE '[0-9a-f]{32}' <<<"$key"
-
-heading '3. Two more installers join it'
-say 'Each is a process of its own. They got the key by their environment, as children would, and'
-say 'called RmJoinSession.'
-RM_SESSION_KEY=$key start_installer one secondary
-one=$installer_pid
-RM_SESSION_KEY=$key start_installer two secondary
-two=$installer_pid
-for name in one two; do
-    answer_of "$name"
-    read -r call code handle <<<"$answer"
-    handles[$name]=$handle
-    claim "RmJoinSession of installer $name returned 0" test "$call $code" = 'join 0'
-done
-say "This script takes a session too, with 'rmctl start'; the shell that runs it is the owner."
-read -r script_id script_key <<<"$("$rmctl" start --owner $$)"
-show sessions
-show show 1
-claim 'there are two sessions' has_sessions 2
-claim 'two installers have joined the first' joined_is 1 2
-first=$(facts_of 1)
-second=$(facts_of "$script_id")
-
-heading '4. The broker is killed'
+sessions=$(facts_of "$id")
 say 'SIGKILL: no warning, no last words, nothing saved on the way out.'
 {
     kill -KILL "$broker"
     wait "$broker" || true
 } 2>/dev/null # the shell would tell of its death as well
 forget_pid "$broker"
-say "Broker $broker is dead. What rmctl says now:"
-printf '\n  $ rmctl status\n'
-"$rmctl" status 2>&1 | indent || true
-printf '\n'
 claim "'rmctl status' ends with 3: no broker" status_is 3 "$rmctl" status
-claim 'the three installers still run' kill -0 "$primary" "$one" "$two"
-say 'Meanwhile the primary installer wants another session. Its call finds nobody and waits.'
 tell primary start
 sleep 0.3
 if read -r -t 0 -u "${from[primary]}"; then
-    claim 'the call waits for the broker' false
+    claim "the installer's next call waits for the broker" false
 fi
-say '  ok: the call waits for the broker'
-
-heading '5. A new broker takes over'
-say 'It reads the journal beside the socket, looks whether each owner is alive and still the same'
-say 'process, and goes on.'
+say "  ok: the installer's next call waits for the broker"
 killed=$broker
 start_broker
-say "Broker $broker follows broker $killed."
+say "Broker $broker follows broker $killed: it reads its journal and goes on."
 answer_of primary
 read -r call code other_handle _ <<<"$answer"
 claim "the call that waited returned 0 and handle $other_handle" test "$call $code" = 'start 0'
+claim 'our session is the same: id, key, owner and times' test "$(facts_of "$id")" = "$sessions"
+claim 'and it still knows who has the old library' \
+    pids_are "$greeter $plugin_host $indexer" "$rmctl" list --pids
 show sessions
-show show 1
-claim 'session 1 is the same: id, key, owner, times and both joins' \
-    test "$(facts_of 1)" = "$first"
-claim "session $script_id is the same" test "$(facts_of "$script_id")" = "$second"
-claim 'the three installers are the same processes' kill -0 "$primary" "$one" "$two"
-join_id=$("$rmctl" join "$key" --owner $$)
-claim "the key still opens the session: 'rmctl join KEY' printed $join_id" \
-    test "$join_id" = 1
-claim 'and it is a third join' joined_is 1 3
 
-heading '6. The end'
-say 'The installers use the handles that they got from the broker that is dead.'
-for name in one two primary; do
-    tell "$name" "end ${handles[$name]}"
-    answer_of "$name"
-    claim "RmEndSession of installer $name returned 0" test "$answer" = "end 0 ${handles[$name]}"
-done
-claim 'session 1 is gone, for who is still joined as well' status_is 8 "$rmctl" show 1
-say 'The primary installer forgets to end its other session and exits. The broker notices:'
+heading '5. The end'
+tell primary "end $handle"
+answer_of primary
+claim 'RmEndSession returned 0' test "$answer" = "end 0 $handle"
 tell primary quit
 wait "$primary"
 forget_pid "$primary"
+"$rmctl" end
 for ((i = 0; i < 50; i++)); do
-    if has_sessions 1; then
+    if has_sessions 0; then
         break
     fi
     sleep 0.02
 done
-claim 'the session has ended with its owner' has_sessions 1
-say "What is left is this script's own. 'rmctl end' takes number and key from the environment."
-RM_SESSION=$script_id RM_SESSION_KEY=$script_key "$rmctl" end
-claim 'no session is left' has_sessions 0
-
-for name in one two; do
-    tell "$name" quit
+claim 'no session is left; the one that its owner forgot ended with it' has_sessions 0
+for program_pid in "$greeter" "$plugin_host" "$indexer"; do
+    end_program "$program_pid"
 done
-wait "$one" "$two"
-forget_pid "$one"
-forget_pid "$two"
 kill -TERM "$broker"
 claim 'the broker ends cleanly when it is asked to' wait "$broker"
 forget_pid "$broker"
 
-heading 'It worked: every session outlived the broker, and every call was answered.'
+heading 'It worked: every user was named, before and after the replacement.'

@@ -53,6 +53,82 @@ static void check_session(const Rm__SessionInfo *session)
 	}
 }
 
+static void check_file(const ProtobufCBinaryData *file)
+{
+	require(file->len < MAX_PATH_BYTES);
+	require(file->len == 0 || !memchr(file->data, '\0', file->len));
+}
+
+static void check_application(const Rm__Application *application)
+{
+	check_process(application->process);
+	check_text(&application->name, MAX_DETAIL_BYTES);
+	check_text(&application->service, MAX_UNIT_BYTES + 7);
+	check_text(&application->unit, MAX_UNIT_BYTES + 7);
+	check_text(&application->why, MAX_DETAIL_BYTES);
+	check_text(&application->why_not_restartable, MAX_DETAIL_BYTES);
+	check_text(&application->container, MAX_NAME_BYTES);
+	check_file(&application->executable);
+	check_file(&application->policy);
+	require(application->n_processes <= MAX_LISTED_PROCESSES);
+	require(application->n_processes <= application->total_processes);
+	for (size_t i = 0; i < application->n_processes; i++) {
+		const Rm__ApplicationProcess *process = application->processes[i];
+
+		check_process(process->process);
+		require(process->n_uses <= MAX_LISTED_USES &&
+			process->n_uses <= process->total_uses);
+		for (size_t j = 0; j < process->n_uses; j++) {
+			check_file(&process->uses[j]->path);
+			check_file(&process->uses[j]->actual);
+		}
+	}
+}
+
+static void check_inspection(const Rm__Inspection *inspection)
+{
+	require(inspection->n_unchecked <= MAX_LISTED_UNCHECKED);
+	require(inspection->n_unseen <= MAX_LISTED_UNCHECKED);
+	for (size_t i = 0; i < inspection->n_unchecked; i++) {
+		check_file(&inspection->unchecked[i]->path);
+		check_text(&inspection->unchecked[i]->why, MAX_DETAIL_BYTES);
+	}
+	for (size_t i = 0; i < inspection->n_unseen; i++) {
+		check_file(&inspection->unseen[i]->path);
+		check_text(&inspection->unseen[i]->why, MAX_DETAIL_BYTES);
+	}
+}
+
+static void check_list(const Rm__ApplicationList *list)
+{
+	require(list->n_applications <= MAX_PART_APPLICATIONS);
+	for (size_t i = 0; i < list->n_applications; i++) {
+		check_application(list->applications[i]);
+	}
+	if (list->inspection) {
+		check_inspection(list->inspection);
+	}
+	if (list->kernel) {
+		check_text(&list->kernel->running, MAX_NAME_BYTES);
+		check_text(&list->kernel->installed, MAX_NAME_BYTES);
+	}
+}
+
+static void check_filters(const Rm__FilterList *list)
+{
+	require(list->n_filters <= MAX_FILTERS);
+	for (size_t i = 0; i < list->n_filters; i++) {
+		const Rm__FilterTarget *target = list->filters[i]->target;
+
+		require(target && list->filters[i]->action - 1 < 2);
+		require((target->executable.len > 0) + (target->service.len > 0) +
+				(target->process != NULL) ==
+			1);
+		check_file(&target->executable);
+		check_text(&target->service, MAX_UNIT_BYTES);
+	}
+}
+
 static void check_result(const Rm__Reply *reply)
 {
 	require(reply->version == PROTOCOL_VERSION);
@@ -76,6 +152,14 @@ static void check_result(const Rm__Reply *reply)
 		check_text(&reply->event->detail, MAX_DETAIL_BYTES);
 	} else if (reply->result_case == RM__REPLY__RESULT_PROGRESS) {
 		require(reply->progress->percent <= 100);
+	} else if (reply->result_case == RM__REPLY__RESULT_APPLICATIONS) {
+		check_list(reply->applications);
+	} else if (reply->result_case == RM__REPLY__RESULT_FILTERS) {
+		check_filters(reply->filters);
+	} else if (reply->result_case == RM__REPLY__RESULT_POLICY) {
+		check_file(&reply->policy->file);
+		check_text(&reply->policy->rule, MAX_DETAIL_BYTES);
+		check_text(&reply->policy->effect, MAX_NAME_BYTES);
 	}
 }
 

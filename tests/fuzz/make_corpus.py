@@ -60,7 +60,37 @@ def process_info(name=b"setup", pid=4711):
 def make_request():
     start = message((1, REQUEST_ID), (2, process()))
     nested = message((1, process()), (2, 1), (15, b"later"))
+    head = ((1, REQUEST_ID), (2, 3), (3, 2), (4, KEY))
+    ref = message((1, 4711), (2, 132223104000000000), (3, 1))
+    part = message(*head, (5, 1), (6, 1), (7, b"/usr/lib/libz.so.1"), (7, b"/srv/\xff\n"),
+                   (8, b"/opt/tree"), (9, ref), (9, message((1, 12), (2, 99))),
+                   (10, b"user:cron@a.service"), (11, 2))
+    by_file = message((1, b"/usr/bin/editor"))
     return {
+        "register": request(25, part),
+        "register_nothing": request(25, message((1, REQUEST_ID), (6, 1))),
+        "register_many": request(25, message(*head, *[(7, b"/f")] * 1024)),
+        "register_too_many": request(25, message(*head, *[(7, b"/f")] * 1025)),
+        "register_relative": request(25, message(*head, (7, b"usr/lib"))),
+        "register_nul": request(25, message(*head, (8, b"/usr\0lib"))),
+        "register_long_path": request(25, message(*head, (7, b"/" * 4095))),
+        "register_too_long_path": request(25, message(*head, (7, b"/" * 4096))),
+        "register_nobody": request(25, message(*head, (9, message((2, 5))))),
+        "list_applications": request(26, message((1, 3), (3, KEY), (4, 10), (5, 1), (6, 1),
+                                                 (7, 1))),
+        "add_filter": request(27, message((1, 3), (4, message((1, by_file), (2, 1))))),
+        "add_filter_two_targets": request(27, message(
+            (4, message((1, by_file + message((3, b"a.service"))), (2, 1))))),
+        "add_filter_no_action": request(27, message((4, message((1, by_file))))),
+        "add_filter_no_target": request(27, message((4, message((2, 2))))),
+        "remove_filter": request(28, message((1, REQUEST_ID), (2, 3), (5, message((2, ref))))),
+        "remove_filter_service": request(28, message(
+            (1, REQUEST_ID), (5, message((3, b"system:a.service"))))),
+        "list_filters": request(29, message((1, 3), (2, 2))),
+        "list_stale": request(30, message((1, 1), (2, 1))),
+        "get_policy": request(31, message((1, b"ssh.service"))),
+        "get_policy_of_nothing": request(31, b""),
+        "cancel": request(32, message((1, 3))),
         "start": request(16, message((1, REQUEST_ID))),
         "start_for_another": request(16, start),
         "join": request(17, message((1, REQUEST_ID), (2, KEY), (3, process()))),
@@ -98,7 +128,38 @@ def make_reply():
                      (17, "/home/käthe/rmbrokerd.conf".encode()), (18, 1))
     event = message((1, 12), (2, 1700000000000000), (3, b"started"), (4, 3), (5, 4711),
                     (6, b"setup"), (7, b"by its owner"))
+    use = message((1, 3), (2, b"/srv/\xff"), (3, 7), (4, 1), (5, 1), (6, b"/srv/\xff (deleted)"))
+    user = message((1, process_info()), (2, use), (2, use), (3, 70))
+    application = message(
+        (1, process_info()), (2, 132223104000000000), (3, "Größenrechner".encode()),
+        (4, b"a.service"), (5, 3), (6, 1), (7, 5), (8, 1), (9, 4), (10, b"user:a.service"),
+        (11, b"/usr/bin/\xfe"), (12, b"a service"), (13, b"it has no unit"), (14, b"box"),
+        (15, user), (15, user), (16, 300), (17, b"/etc/rstrtmgr/policy.d/a.conf"))
+    unchecked = message((1, b"/mnt/\xff"), (2, b"it does not answer"), (3, 1))
+    inspection = message((1, 400), (2, 3), (3, 17), (4, 1), (5, unchecked), (6, unchecked),
+                         (7, 12), (8, 123456))
+    totals = message((2, 3), (3, 20), (4, inspection),
+                     (5, message((1, b"6.1.0"), (2, b"6.1.1"), (3, 1))))
+    miscounted_uses = message((1, process_info()), (15, message((1, process_info()), (2, use))))
+    ref = message((1, 4711), (2, 132223104000000000), (3, 1))
+    filters = message((1, message((1, message((1, b"/usr/bin/\xff"))), (2, 1))),
+                      (1, message((1, message((2, ref))), (2, 2))),
+                      (1, message((1, message((3, b"a.service"))), (2, 2))))
     return {
+        "applications": reply((5, 1), (22, message((1, application), (1, application)))),
+        "applications_most": reply((5, 1), (22, message(*[(1, application)] * 64))),
+        "applications_too_many": reply((5, 1), (22, message(*[(1, application)] * 65))),
+        "applications_totals": reply((22, totals)),
+        "applications_uses_miscounted": reply((22, message((1, miscounted_uses)))),
+        "applications_of_nobody": reply((22, message((1, message((3, b"a")))))),
+        "applications_nul": reply((22, message((1, application + message((11, b"/a\0"))),))),
+        "applications_unclean": reply((22, message((1, application + message((12, b"\x1b"))),))),
+        "applications_later": reply((22, message((1, application + message((99, b"later"))),))),
+        "filters": reply((23, filters)),
+        "filters_more": reply((5, 1), (23, filters)),
+        "filters_no_target": reply((23, message((1, message((2, 1)))))),
+        "policy": reply((24, message((1, b"/etc/\xff"), (2, b"unit = a"), (3, b"critical")))),
+        "policy_none": reply((24, b"")),
         "start": reply((16, message((1, 3), (2, KEY)))),
         "join": reply((17, message((1, 3), (2, 2)))),
         "done": reply(),

@@ -46,15 +46,17 @@ static bool list_equal(const ProtobufCFieldDescriptor *field, const ProtobufCMes
 		       const ProtobufCMessage *b)
 {
 	size_t n = *(const size_t *)member(a, field->quantifier_offset);
-	ProtobufCMessage *const *of_a = *(ProtobufCMessage * *const *)member(a, field->offset);
-	ProtobufCMessage *const *of_b = *(ProtobufCMessage * *const *)member(b, field->offset);
+	const uint8_t *of_a = *(const uint8_t *const *)member(a, field->offset);
+	const uint8_t *of_b = *(const uint8_t *const *)member(b, field->offset);
+	size_t size = field->type == PROTOBUF_C_TYPE_BYTES ? sizeof(ProtobufCBinaryData)
+							   : sizeof(ProtobufCMessage *);
 
-	require(field->type == PROTOBUF_C_TYPE_MESSAGE);
+	require(field->type == PROTOBUF_C_TYPE_MESSAGE || field->type == PROTOBUF_C_TYPE_BYTES);
 	if (n != *(const size_t *)member(b, field->quantifier_offset)) {
 		return false;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (!message_equal(of_a[i], of_b[i])) {
+		if (!value_equal(field, of_a + i * size, of_b + i * size)) {
 			return false;
 		}
 	}

@@ -151,12 +151,45 @@ static void answer_many(struct model *model, struct journal *journal)
 	}
 }
 
+static void remove_filter(struct model *model, struct journal *journal,
+			  struct model_session *session)
+{
+	struct replayed_answer *answer = &model->answers[model->n_answers++];
+
+	answer->process = choose_process(model);
+	random_fill(&model->random, answer->request_id, REQUEST_ID_BYTES);
+	model_remove_filter(&session->resources, &model->random, session->started.id,
+			    &answer->process, answer->request_id, journal);
+}
+
+static void change_resources(struct model *model, struct journal *journal,
+			     struct model_session *session)
+{
+	struct model_resources *resources = &session->resources;
+	uint32_t dice = random_below(&model->random, 100);
+
+	if (dice < 15 && model->n_answers < MODEL_MAX_ANSWERS) {
+		remove_filter(model, journal, session);
+	} else if (dice < 30) {
+		model_set_filter(resources, &model->random, session->started.id, journal);
+	} else if (dice < 55) {
+		model_see(resources, &model->random, session->started.id, journal);
+	} else {
+		model_register(resources, &model->random, session->started.id, journal);
+	}
+}
+
 void model_step(struct model *model, struct journal *journal)
 {
 	uint32_t dice = random_below(&model->random, 100);
 	struct model_session *session;
 
 	model->n_records++;
+	session = choose_live(model, 0);
+	if (session && random_below(&model->random, 100) < 40) {
+		change_resources(model, journal, session);
+		return;
+	}
 	session = choose_live(model, dice < 75 ? 0 : 1);
 	if (dice < 4) {
 		answer_many(model, journal);
@@ -207,7 +240,11 @@ static const char *judge_session(const struct model *model, const struct replaye
 			return "a join that never was or has left";
 		}
 	}
-	return n == truth->n_joins ? NULL : "a session without one of its joins";
+	if (n != truth->n_joins) {
+		return "a session without one of its joins";
+	}
+	return model_judge_resources(&truth->resources, session->resources.set,
+				     &session->resources.filters);
 }
 
 static bool is_answer(const struct model *model, const struct replayed_answer *answer)

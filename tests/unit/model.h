@@ -5,6 +5,7 @@
 #include "broker/journal.h"
 #include "broker/replay.h"
 #include "tests/unit/fixture.h"
+#include "tests/unit/model_resource.h"
 
 #define MODEL_MAX_SESSIONS 64u
 #define MODEL_MAX_JOINS 5u
@@ -15,6 +16,7 @@ struct model_session {
 	struct replayed_session started; /* its list of joins is not used */
 	struct replayed_join joins[MODEL_MAX_JOINS];
 	unsigned int n_joins;
+	struct model_resources resources;
 };
 
 struct model {

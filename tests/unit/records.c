@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "broker/record.pb-c.h"
+#include "broker/slice.h"
 
 const struct journal_identity record_identity = {
 	.boot_id = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},
@@ -139,4 +140,86 @@ void record_append_answered(struct journal *journal, const struct process_id *by
 	record.event_case = RMRECORD__RECORD__EVENT_ANSWERED;
 	record.answered = &answered;
 	append(journal, 0, &record);
+}
+
+void record_append_resources(struct journal *journal, uint32_t session, uint64_t number,
+			     uint32_t slice_number, bool is_last, const struct resource_set *set)
+{
+	Rmrecord__Record record = RMRECORD__RECORD__INIT;
+	Rmrecord__Resources resources = RMRECORD__RESOURCES__INIT;
+	_cleanup_(slice_done) struct slice slice = {0};
+
+	for (int kind = 0; kind < _RESOURCE_KIND_COUNT; kind++) {
+		for (uint32_t i = 0; i < resource_count_all(set, (enum resource_kind)kind); i++) {
+			ck_assert_int_eq(slice_add(&slice, set, (enum resource_kind)kind, i), 0);
+		}
+	}
+	slice_fill(&slice, &resources);
+	resources.session = session;
+	resources.number = number;
+	resources.slice = slice_number;
+	resources.last = is_last;
+	record.event_case = RMRECORD__RECORD__EVENT_RESOURCES;
+	record.resources = &resources;
+	append(journal, session, &record);
+}
+
+void record_append_seen(struct journal *journal, uint32_t session, const char *path, bool is_tree,
+			const struct file_identity *identity)
+{
+	Rmrecord__Record record = RMRECORD__RECORD__INIT;
+	Rmrecord__FilesSeen seen = RMRECORD__FILES_SEEN__INIT;
+	_cleanup_(slice_done) struct slice slice = {0};
+
+	ck_assert_int_eq(slice_add_path(&slice, path, is_tree, identity), 0);
+	slice_fill_seen(&slice, &seen);
+	seen.session = session;
+	record.event_case = RMRECORD__RECORD__EVENT_SEEN;
+	record.seen = &seen;
+	append(journal, session, &record);
+}
+
+static void fill_target(const struct filter_target *target, Rmrecord__FilterTarget *ret_target)
+{
+	ret_target->kind = target->kind;
+	ret_target->pid = target->pid;
+	ret_target->start_filetime = target->start_filetime;
+	if (target->text) {
+		ret_target->text = bytes_of(target->text, strlen(target->text));
+	}
+}
+
+void record_append_filter_set(struct journal *journal, uint32_t session,
+			      const struct filter_target *target, uint32_t action)
+{
+	Rmrecord__Record record = RMRECORD__RECORD__INIT;
+	Rmrecord__FilterSet set = RMRECORD__FILTER_SET__INIT;
+	Rmrecord__FilterTarget stored = RMRECORD__FILTER_TARGET__INIT;
+
+	fill_target(target, &stored);
+	set.session = session;
+	set.target = &stored;
+	set.action = action;
+	record.event_case = RMRECORD__RECORD__EVENT_FILTER_SET;
+	record.filter_set = &set;
+	append(journal, session, &record);
+}
+
+void record_append_filter_removed(struct journal *journal, uint32_t session,
+				  const struct filter_target *target, const struct process_id *by,
+				  const uint8_t *request_id)
+{
+	Rmrecord__Record record = RMRECORD__RECORD__INIT;
+	Rmrecord__FilterRemoved removed = RMRECORD__FILTER_REMOVED__INIT;
+	Rmrecord__FilterTarget stored = RMRECORD__FILTER_TARGET__INIT;
+
+	fill_target(target, &stored);
+	removed.session = session;
+	removed.target = &stored;
+	removed.request_id = bytes_of(request_id, REQUEST_ID_BYTES);
+	removed.pid = (uint32_t)by->pid;
+	removed.start_time = by->start_time;
+	record.event_case = RMRECORD__RECORD__EVENT_FILTER_REMOVED;
+	record.filter_removed = &removed;
+	append(journal, session, &record);
 }

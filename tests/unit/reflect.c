@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Building messages by reflection. Fields are told apart by their names where the protocol gives
- * them a rule of its own: `version`, `pid`, `joined`, `percent`, `request_id`, and the key in the
- * answer to StartSession. Everything else in bytes is a text.
+ * them a rule of its own: `version`, `pid`, `joined`, `percent`, `action`, `request_id`, the key in
+ * the answer to StartSession, the names of files. Everything else in bytes is a text.
  */
 #include "tests/unit/reflect.h"
 
 #include <check.h>
 #include <string.h>
 
+#include "proto/base.h"
 #include "proto/limits.h"
 
 static const uint8_t digits[] = "0123456789abcdef0123456789abcdef";
@@ -40,6 +41,57 @@ static bool has_fixed_length(const ProtobufCMessageDescriptor *of,
 	       (of == &rm__start_session_reply__descriptor && strcmp(field->name, "key") == 0);
 }
 
+static bool is_one_of(const char *name, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(name, names[i]) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The name of a file, as bytes. */
+static bool is_file(const ProtobufCFieldDescriptor *field)
+{
+	static const char *const names[] = {"files",  "trees",	"executable", "path",
+					    "actual", "policy", "file"};
+
+	return is_one_of(field->name, names, ARRAY_SIZE(names));
+}
+
+/* That a caller gives, so that it has to be a full path. */
+static bool is_path(const ProtobufCMessageDescriptor *of, const ProtobufCFieldDescriptor *field)
+{
+	return (of == &rm__register__descriptor || of == &rm__filter_target__descriptor) &&
+	       is_file(field);
+}
+
+static bool is_required(const ProtobufCMessageDescriptor *of, const ProtobufCFieldDescriptor *field)
+{
+	return is_path(of, field) || strcmp(field->name, "services") == 0 ||
+	       of == &rm__filter_target__descriptor ||
+	       (of == &rm__get_policy__descriptor && strcmp(field->name, "name") == 0);
+}
+
+static ProtobufCBinaryData fill_file(struct reflect *reflect, const ProtobufCMessageDescriptor *of,
+				     const ProtobufCFieldDescriptor *field)
+{
+	ProtobufCBinaryData bytes = {.len = 4, .data = (uint8_t *)(uintptr_t) "/\xff\n\x80"};
+
+	if (reflect->fault == REFLECT_LARGEST) {
+		bytes.len = MAX_PATH_BYTES - 1;
+		bytes.data = take(reflect, bytes.len);
+		memset(bytes.data, '/', bytes.len);
+	}
+	if (is_chosen(reflect, field, REFLECT_BYTES) ||
+	    (is_path(of, field) && is_chosen(reflect, field, REFLECT_ROOT))) {
+		bytes.data = (uint8_t *)(uintptr_t)reflect->bad;
+		bytes.len = reflect->bad_size;
+	}
+	return bytes;
+}
+
 static ProtobufCBinaryData fill_bytes(struct reflect *reflect, const ProtobufCMessageDescriptor *of,
 				      const ProtobufCFieldDescriptor *field)
 {
@@ -57,14 +109,20 @@ static ProtobufCBinaryData fill_bytes(struct reflect *reflect, const ProtobufCMe
 		bytes.data = take(reflect, bytes.len);
 		memset(bytes.data, 'x', bytes.len);
 	}
-	if (!is_id && is_chosen(reflect, field, REFLECT_TEXT)) {
+	if (is_file(field)) {
+		bytes = fill_file(reflect, of, field);
+	} else if (!is_id && is_chosen(reflect, field, REFLECT_TEXT)) {
 		bytes.data = (uint8_t *)(uintptr_t)reflect->bad;
 		bytes.len = reflect->bad_size;
+	}
+	if (is_required(of, field) && is_chosen(reflect, field, REFLECT_EMPTY)) {
+		bytes.len = 0;
 	}
 	return bytes;
 }
 
-static uint64_t fill_number(struct reflect *reflect, const ProtobufCFieldDescriptor *field)
+static uint64_t fill_number(struct reflect *reflect, const ProtobufCMessageDescriptor *of,
+			    const ProtobufCFieldDescriptor *field)
 {
 	bool is_largest = reflect->fault == REFLECT_LARGEST;
 
@@ -74,10 +132,21 @@ static uint64_t fill_number(struct reflect *reflect, const ProtobufCFieldDescrip
 	if (strcmp(field->name, "joined") == 0) {
 		return 1; /* as many as there are in the list of joins */
 	}
+	if (strcmp(field->name, "action") == 0) {
+		return is_largest ? 2 : 1;
+	}
 	if (strcmp(field->name, "percent") == 0) {
 		return is_largest ? 100 : 1;
 	}
 	if (strcmp(field->name, "pid") == 0) {
+		if ((of == &rm__process_id__descriptor && is_chosen(reflect, field, REFLECT_PID)) ||
+		    (of == &rm__process_ref__descriptor &&
+		     is_chosen(reflect, field, REFLECT_REF))) {
+			return reflect->bad_pid;
+		}
+		if (of == &rm__process_ref__descriptor) {
+			return is_largest ? UINT32_MAX - 1 : 1;
+		}
 		return is_largest ? INT32_MAX : 1;
 	}
 	return is_largest ? UINT64_MAX : 1;
@@ -95,11 +164,7 @@ static void fill(struct reflect *reflect, const ProtobufCMessageDescriptor *of,
 	switch ((int)field->type) {
 	case PROTOBUF_C_TYPE_UINT32:
 	case PROTOBUF_C_TYPE_UINT64:
-		number = fill_number(reflect, field);
-		if (of == &rm__process_id__descriptor && strcmp(field->name, "pid") == 0 &&
-		    is_chosen(reflect, field, REFLECT_PID)) {
-			number = reflect->bad_pid;
-		}
+		number = fill_number(reflect, of, field);
 		memcpy(at, &number, field->type == PROTOBUF_C_TYPE_UINT32 ? 4 : 8);
 		break;
 	case PROTOBUF_C_TYPE_BOOL:
@@ -137,6 +202,9 @@ static ProtobufCMessage *build(struct reflect *reflect,
 	for (unsigned int i = 0; i < descriptor->n_fields; i++) {
 		const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
 
+		if (descriptor == &rm__filter_target__descriptor && i != reflect->target) {
+			continue;
+		}
 		if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
 			if (field->id != tag) {
 				continue;

@@ -17,12 +17,20 @@ enum reflect_fault {
 	REFLECT_TEXT,	 /* a bad text */
 	REFLECT_LENGTH,	 /* a byte field of fixed length with another one */
 	REFLECT_PID,	 /* a pid that is none */
+	REFLECT_REF,	 /* one that no caller may name */
+	REFLECT_BYTES,	 /* a name of a file that cannot be one */
+	REFLECT_ROOT,	 /* one that does not begin at the root, where it must */
+	REFLECT_EMPTY,	 /* nothing where something must be */
 };
+
+/* A filter has exactly one target. */
+#define REFLECT_TARGETS 3u
 
 struct reflect {
 	enum reflect_fault fault;
-	unsigned int at; /* which of the fields that can have this fault */
-	const void *bad; /* of REFLECT_TEXT and REFLECT_LENGTH */
+	unsigned int at;     /* which of the fields that can have this fault */
+	unsigned int target; /* which of the REFLECT_TARGETS a filter has */
+	const void *bad;     /* of faults in bytes */
 	size_t bad_size;
 	uint32_t bad_pid;
 	unsigned int n_fields; /* afterwards: how many such fields there are */

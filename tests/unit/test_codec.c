@@ -89,7 +89,8 @@ START_TEST(test_round_trip)
 	unsigned int n = cases_of(side, tags);
 
 	ck_assert_uint_ge(n, 6);
-	reflect.fault = _i < 2 ? REFLECT_GOOD : REFLECT_LARGEST;
+	reflect.fault = _i % 4 < 2 ? REFLECT_GOOD : REFLECT_LARGEST;
+	reflect.target = (unsigned int)_i / 4;
 	for (unsigned int i = 0; i < n; i++) {
 		const ProtobufCMessage *message =
 			reflect_build(&reflect, side->descriptor, tags[i]);
@@ -156,10 +157,12 @@ static unsigned int refuse_all(const struct side *side, uint32_t tag)
 	return n;
 }
 
-static unsigned int refuse_everywhere(void)
+/* How many fields there are with one of the targets. */
+static unsigned int refuse_with_target(unsigned int target)
 {
 	unsigned int n = 0;
 
+	reflect.target = target;
 	for (unsigned int s = 0; s < ARRAY_SIZE(sides); s++) {
 		uint32_t tags[MAX_CASES];
 		unsigned int n_tags = cases_of(&sides[s], tags);
@@ -167,6 +170,18 @@ static unsigned int refuse_everywhere(void)
 		for (unsigned int i = 0; i < n_tags; i++) {
 			n += refuse_all(&sides[s], tags[i]);
 		}
+	}
+	return n;
+}
+
+static unsigned int refuse_everywhere(void)
+{
+	unsigned int n = refuse_with_target(0);
+
+	for (unsigned int target = 1; target < REFLECT_TARGETS; target++) {
+		unsigned int m = refuse_with_target(target);
+
+		n = n < m ? m : n;
 	}
 	return n;
 }
@@ -201,6 +216,139 @@ START_TEST(test_bad_pid)
 	reflect.fault = REFLECT_PID;
 	reflect.bad_pid = pids[_i];
 	ck_assert_uint_ge(refuse_everywhere(), 4);
+}
+END_TEST
+
+START_TEST(test_bad_ref)
+{
+	reflect.fault = REFLECT_REF;
+	reflect.bad_pid = _i ? UINT32_MAX : 0;
+	ck_assert_uint_ge(refuse_everywhere(), 4); /* one resource, three filters */
+}
+END_TEST
+
+/* Names of files may be any bytes but these. */
+START_TEST(test_bad_file)
+{
+	static const size_t sizes[] = {1, 3, 4, 5, MAX_PATH_BYTES};
+	static const char *const files[] = {"\0", "/a\0", "/a\0b", "/abc\0"};
+
+	memset(too_long, '/', sizeof(too_long));
+	reflect.fault = REFLECT_BYTES;
+	reflect.bad = _i < 4 ? files[_i] : too_long;
+	reflect.bad_size = sizes[_i];
+	ck_assert_uint_ge(refuse_everywhere(), 12);
+}
+END_TEST
+
+START_TEST(test_relative_path)
+{
+	static const char *const paths[] = {"a", "./a", "C:\\a"};
+
+	reflect.fault = REFLECT_ROOT;
+	reflect.bad = paths[_i];
+	reflect.bad_size = strlen(paths[_i]);
+	ck_assert_uint_ge(refuse_everywhere(), 5);
+}
+END_TEST
+
+START_TEST(test_empty)
+{
+	reflect.fault = REFLECT_EMPTY;
+	ck_assert_uint_ge(refuse_everywhere(), 7);
+}
+END_TEST
+
+/* ---- lone messages ---- */
+
+/* A worker's application, whole, cut and with one bad field. */
+START_TEST(test_lone_application)
+{
+	struct frame_buffer buffer = {0};
+	struct codec_arena arena;
+	Rm__Application *application = NULL;
+	unsigned int n;
+
+	reflect.fault = REFLECT_LARGEST;
+	ck_assert_int_eq(codec_pack_application((const Rm__Application *)reflect_build(
+							&reflect, &rm__application__descriptor, 0),
+						&buffer),
+			 0);
+	ck_assert_int_eq(codec_unpack_application(&arena, buffer.data, buffer.size, &application),
+			 0);
+	ck_assert_uint_eq(application->n_processes, 1);
+	ck_assert_uint_eq(application->processes[0]->uses[0]->path.len, MAX_PATH_BYTES - 1);
+	codec_free_lone(&arena, application);
+	ck_assert_int_eq(
+		codec_unpack_application(&arena, buffer.data, buffer.size - 1, &application),
+		-EBADMSG);
+	codec_free_lone(&arena, application);
+
+	reflect.fault = REFLECT_TEXT;
+	reflect.bad = "\x1B[2J";
+	reflect.bad_size = 4;
+	(void)reflect_build(&reflect, &rm__application__descriptor, 0);
+	n = reflect.n_fields;
+	ck_assert_uint_ge(n, 8);
+	for (reflect.at = 0; reflect.at < n; reflect.at++) {
+		buffer.size = 0;
+		ck_assert_int_eq(
+			codec_pack_application((const Rm__Application *)reflect_build(
+						       &reflect, &rm__application__descriptor, 0),
+					       &buffer),
+			0);
+		ck_assert_int_eq(
+			codec_unpack_application(&arena, buffer.data, buffer.size, &application),
+			-EINVAL);
+		codec_free_lone(&arena, application);
+	}
+	frame_buffer_done(&buffer);
+}
+END_TEST
+
+START_TEST(test_lone_totals)
+{
+	struct frame_buffer buffer = {0};
+	struct codec_arena arena;
+	Rm__Inspection *inspection = NULL;
+	Rm__KernelState *kernel = NULL;
+	Rm__Inspection *from;
+	Rm__KernelState state = RM__KERNEL_STATE__INIT;
+
+	reflect.fault = _i ? REFLECT_BYTES : REFLECT_GOOD;
+	reflect.bad = "\0";
+	reflect.bad_size = 1;
+	from = (Rm__Inspection *)reflect_build(&reflect, &rm__inspection__descriptor, 0);
+	ck_assert_int_eq(codec_pack_inspection(from, &buffer), 0);
+	ck_assert_int_eq(codec_unpack_inspection(&arena, buffer.data, buffer.size, &inspection),
+			 _i ? -EINVAL : 0);
+	ck_assert_uint_eq(inspection->n_unchecked, 1);
+	codec_free_lone(&arena, inspection);
+	buffer.size = 0;
+	state.running = codec_text(_i ? "6.1\n" : "6.1.0-rc1");
+	ck_assert_int_eq(codec_pack_kernel(&state, &buffer), 0);
+	ck_assert_int_eq(codec_unpack_kernel(&arena, buffer.data, buffer.size, &kernel),
+			 _i ? -EINVAL : 0);
+	codec_free_lone(&arena, kernel);
+	frame_buffer_done(&buffer);
+}
+END_TEST
+
+/* It must fit into the envelopes around it. */
+START_TEST(test_lone_too_large)
+{
+	Rm__Application application = RM__APPLICATION__INIT;
+	struct frame_buffer buffer = {0};
+	char *large = calloc(1, MAX_LONE_BYTES);
+
+	ck_assert_ptr_nonnull(large);
+	application.name = codec_bytes(large, MAX_LONE_BYTES);
+	ck_assert_int_eq(codec_pack_application(&application, &buffer), -EMSGSIZE);
+	ck_assert_uint_eq(buffer.size, 0);
+	application.name.len -= 64;
+	ck_assert_int_eq(codec_pack_application(&application, &buffer), 0);
+	frame_buffer_done(&buffer);
+	free(large);
 }
 END_TEST
 
@@ -407,6 +555,140 @@ START_TEST(test_list_bounds)
 }
 END_TEST
 
+/* Whether the message unpacks, or what is wrong. */
+static int pass(const struct side *side, const ProtobufCMessage *message)
+{
+	struct frame_buffer buffer = {0};
+	const uint8_t *payload;
+	size_t size = pack(side, message, &buffer, &payload);
+	int r = unpack(side, payload, size, NULL);
+
+	frame_buffer_done(&buffer);
+	return r;
+}
+
+/* A part of a registration: in entries of all kinds together, in bytes. */
+START_TEST(test_part_bounds)
+{
+	static ProtobufCBinaryData paths[MAX_PART_ENTRIES];
+	Rm__Request *request;
+	Rm__Register *part;
+	size_t n = _i ? MAX_PART_BYTES / (MAX_PATH_BYTES - 1) : MAX_PART_ENTRIES - 3;
+
+	reflect.fault = _i ? REFLECT_LARGEST : REFLECT_GOOD;
+	request = (Rm__Request *)reflect_build(&reflect, &rm__request__descriptor,
+					       RM__REQUEST__CALL_REGISTER_RESOURCES);
+	part = request->register_resources;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		paths[i] = part->files[0];
+	}
+	if (_i) {
+		part->n_trees = 0;
+		part->n_services = 0;
+	}
+	part->files = paths;
+	part->n_files = n;
+	ck_assert_int_eq(pass(&sides[0], &request->base), 0);
+	part->n_files = n + 1;
+	ck_assert_int_eq(pass(&sides[0], &request->base), -EINVAL);
+}
+END_TEST
+
+static void listing_bound(Rm__Reply *reply, size_t *n, uint32_t *total, size_t max)
+{
+	*total = UINT32_MAX;
+	*n = max;
+	ck_assert_int_eq(pass(&sides[1], &reply->base), 0);
+	*n = max + 1;
+	ck_assert_int_eq(pass(&sides[1], &reply->base), -EINVAL);
+	*n = 2;
+	*total = 2;
+	ck_assert_int_eq(pass(&sides[1], &reply->base), 0);
+	*total = 1; /* fewer than there are */
+	ck_assert_int_eq(pass(&sides[1], &reply->base), -EINVAL);
+	*n = 1;
+}
+
+#define REPEAT(field, array)                                                                       \
+	do {                                                                                       \
+		for (size_t i_ = 0; i_ < ARRAY_SIZE(array); i_++) {                                \
+			(array)[i_] = (field)[0];                                                  \
+		}                                                                                  \
+		(field) = (array);                                                                 \
+	} while (0)
+
+START_TEST(test_listing_bounds)
+{
+	static Rm__Application *applications[MAX_PART_APPLICATIONS + 1];
+	static Rm__ApplicationProcess *processes[MAX_LISTED_PROCESSES + 1];
+	static Rm__Use *uses[MAX_LISTED_USES + 1];
+	static Rm__Unchecked *rows[MAX_LISTED_UNCHECKED + 1];
+	Rm__Reply *reply;
+	Rm__ApplicationList *list;
+
+	reflect.fault = REFLECT_GOOD;
+	reply = (Rm__Reply *)reflect_build(&reflect, &rm__reply__descriptor,
+					   RM__REPLY__RESULT_APPLICATIONS);
+	list = reply->applications;
+	REPEAT(list->applications[0]->processes[0]->uses, uses);
+	listing_bound(reply, &list->applications[0]->processes[0]->n_uses,
+		      &list->applications[0]->processes[0]->total_uses, MAX_LISTED_USES);
+	REPEAT(list->applications[0]->processes, processes);
+	listing_bound(reply, &list->applications[0]->n_processes,
+		      &list->applications[0]->total_processes, MAX_LISTED_PROCESSES);
+	REPEAT(list->applications, applications);
+	list->n_applications = MAX_PART_APPLICATIONS;
+	ck_assert_int_eq(pass(&sides[1], &reply->base), 0);
+	list->n_applications++;
+	ck_assert_int_eq(pass(&sides[1], &reply->base), -EINVAL);
+	list->n_applications = 1;
+	REPEAT(list->inspection->unseen, rows);
+	list->inspection->n_unseen = MAX_LISTED_UNCHECKED;
+	ck_assert_int_eq(pass(&sides[1], &reply->base), 0);
+	list->inspection->n_unseen++;
+	ck_assert_int_eq(pass(&sides[1], &reply->base), -EINVAL);
+	list->inspection = NULL; /* as in a notification */
+	list->kernel = NULL;
+	ck_assert_int_eq(pass(&sides[1], &reply->base), 0);
+}
+END_TEST
+
+/* Loop: what makes no filter. */
+START_TEST(test_filter_rules)
+{
+	Rm__Request *request;
+	Rm__Filter *filter;
+
+	reflect.fault = REFLECT_GOOD;
+	reflect.target = 1;
+	request = (Rm__Request *)reflect_build(&reflect, &rm__request__descriptor,
+					       RM__REQUEST__CALL_ADD_FILTER);
+	filter = request->add_filter->filter;
+	ck_assert_int_eq(pass(&sides[0], &request->base), 0);
+	switch (_i) {
+	case 0:
+		filter->action = 0;
+		break;
+	case 1:
+		filter->action = 3;
+		break;
+	case 2: /* two targets */
+		filter->target->service = codec_text("a.service");
+		break;
+	case 3: /* none */
+		filter->target->process = NULL;
+		break;
+	case 4:
+		filter->target = NULL;
+		break;
+	default:
+		request->add_filter->filter = NULL;
+		break;
+	}
+	ck_assert_int_eq(pass(&sides[0], &request->base), -EINVAL);
+}
+END_TEST
+
 START_TEST(test_percent)
 {
 	Rm__Reply reply = RM__REPLY__INIT;
@@ -537,11 +819,21 @@ int main(void)
 	Suite *suite = suite_create("codec");
 	TCase *tcase = fixture_case(suite, "fields");
 
-	tcase_add_loop_test(tcase, test_round_trip, 0, 4);
+	tcase_add_loop_test(tcase, test_round_trip, 0, 4 * REFLECT_TARGETS);
 	tcase_add_loop_test(tcase, test_bad_text, 0, ARRAY_SIZE(bad_texts));
 	tcase_add_loop_test(tcase, test_bad_length, 0, 8);
 	tcase_add_loop_test(tcase, test_bad_pid, 0, 3);
+	tcase_add_loop_test(tcase, test_bad_ref, 0, 2);
+	tcase_add_loop_test(tcase, test_bad_file, 0, 5);
+	tcase_add_loop_test(tcase, test_relative_path, 0, 3);
+	tcase_add_test(tcase, test_empty);
+	tcase_add_test(tcase, test_lone_application);
+	tcase_add_loop_test(tcase, test_lone_totals, 0, 2);
+	tcase_add_test(tcase, test_lone_too_large);
 	tcase_add_test(tcase, test_list_bounds);
+	tcase_add_loop_test(tcase, test_part_bounds, 0, 2);
+	tcase_add_test(tcase, test_listing_bounds);
+	tcase_add_loop_test(tcase, test_filter_rules, 0, 6);
 	tcase_add_loop_test(tcase, test_percent, 99, 103);
 	tcase_add_loop_test(tcase, test_copy_text, 0, 5);
 

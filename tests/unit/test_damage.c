@@ -411,6 +411,115 @@ START_TEST(test_torn_tail)
 }
 END_TEST
 
+/* ---- a registration in several slices, cut short at every byte ---- */
+
+#define N_SLICES 4u
+#define FILES_PER_SLICE 8u
+
+static void append_slice(struct journal *journal, uint64_t number, uint32_t slice, bool is_last)
+{
+	_cleanup_(resource_set_freep) struct resource_set *set = NULL;
+
+	ck_assert_int_eq(resource_set_new(&set), 0);
+	for (uint32_t n = 0; n < FILES_PER_SLICE; n++) {
+		char path[64];
+		uint32_t i;
+		int size = snprintf(path, sizeof(path), "/%llu/%u/%u", (unsigned long long)number,
+				    slice, n);
+
+		ck_assert_int_eq(resource_add_file(set, path, (size_t)size, false, &i), 0);
+	}
+	record_append_resources(journal, 1, number, slice, is_last, set);
+}
+
+/* Of the untouched session: all that was acknowledged before, and all of what is cut or none. */
+static void check_cut(const uint8_t *data, size_t size, bool is_whole)
+{
+	struct replay replay;
+	const struct replayed_session *session;
+
+	ck_assert_int_eq(replay_run(data, size, &record_identity, &replay), 0);
+	session = replay.sessions;
+	ck_assert_ptr_nonnull(session);
+	if (!session->is_touched) {
+		ck_assert_uint_eq(resource_count(session->resources.set, RESOURCE_FILE),
+				  FILES_PER_SLICE * (1 + (is_whole ? N_SLICES : 0)));
+		ck_assert_ptr_null(replay.losses);
+	} else {
+		ck_assert_ptr_nonnull(replay.losses);
+	}
+	replay_done(&replay);
+}
+
+START_TEST(test_torn_registration)
+{
+	struct replayed_session session = {.id = 1, .owner = {.pid = 1, .start_time = 1}};
+	struct journal journal;
+	uint64_t begin;
+	uint64_t end;
+	uint8_t *data;
+	size_t size;
+
+	records_create(fixture_path("journal"), &journal);
+	record_append_started(&journal, &session);
+	append_slice(&journal, 100, 0, true);
+	/* Up to where a page ends in the middle of it. */
+	while (_i && journal.tail % 4096 < 3500) {
+		record_append_base(&journal, 2, 1);
+	}
+	begin = journal.tail;
+	for (uint32_t i = 0; i < N_SLICES; i++) {
+		append_slice(&journal, 200, i, i == N_SLICES - 1);
+	}
+	end = journal.tail;
+	journal_close(&journal);
+	data = file_get(fixture_path("journal"), &size);
+	check_cut(data, size, true);
+	for (uint64_t at = end; at-- > begin;) {
+		uint8_t *cut = malloc(at);
+
+		data[at] = 0; /* from here on: as if no more had been written */
+		check_cut(data, size, end - at <= 8); /* padding says nothing */
+		ck_assert_ptr_nonnull(cut);
+		memcpy(cut, data, at);
+		check_cut(cut, at, false); /* the file itself is shorter */
+		free(cut);
+	}
+	free(data);
+}
+END_TEST
+
+/* One slice of it is damaged, and its header's session says which: that one can't be trusted. */
+START_TEST(test_lost_slice)
+{
+	struct replayed_session one = {.id = 1, .owner = {.pid = 1, .start_time = 1}};
+	struct replayed_session two = {.id = 2, .owner = {.pid = 1}, .key = {{2}}};
+	uint64_t starts[N_SLICES];
+	struct journal journal;
+	struct replay replay;
+	uint8_t *data;
+	size_t size;
+
+	records_create(fixture_path("journal"), &journal);
+	record_append_started(&journal, &one);
+	record_append_started(&journal, &two);
+	for (uint32_t i = 0; i < N_SLICES; i++) {
+		starts[i] = journal.tail;
+		append_slice(&journal, 200, i, i == N_SLICES - 1);
+	}
+	record_append_base(&journal, 3, 1);
+	journal_close(&journal);
+	data = file_get(fixture_path("journal"), &size);
+	data[starts[_i / 2] + (_i % 2 ? JOURNAL_RECORD_HEADER_BYTES + 5 : 5)] ^= 1;
+	ck_assert_int_eq(replay_run(data, size, &record_identity, &replay), 0);
+	ck_assert_int_eq(replay.sessions->is_touched, true);
+	ck_assert_int_eq(replay.sessions->next->is_touched, false);
+	ck_assert_uint_eq(resource_count(replay.sessions->resources.set, RESOURCE_FILE), 0);
+	replay_done(&replay);
+	free(data);
+}
+END_TEST
+
 /* ---- files that are not ours ---- */
 
 static void make_random(struct patient *patient)
@@ -525,6 +634,8 @@ int main(void)
 	tcase_add_test(tcase, test_every_prefix);
 	tcase_add_loop_test(tcase, test_damage, 0, ARRAY_SIZE(kinds));
 	tcase_add_test(tcase, test_torn_tail);
+	tcase_add_loop_test(tcase, test_torn_registration, 0, 2);
+	tcase_add_loop_test(tcase, test_lost_slice, 0, 2 * (int)N_SLICES);
 	tcase_add_loop_test(tcase, test_stranger, 0, ARRAY_SIZE(strangers));
 	return fixture_run(suite);
 }

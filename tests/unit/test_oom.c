@@ -9,11 +9,14 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/commit.h"
 #include "broker/replay.h"
+#include "broker/store_resource.h"
 #include "proto/codec.h"
 #include "proto/status.h"
 #include "tests/unit/call_fixture.h"
@@ -172,6 +175,64 @@ START_TEST(test_replay)
 		fail_at++;
 	} while (has_failed);
 	ck_assert_uint_gt(fail_at, 8);
+	free(data);
+}
+END_TEST
+
+static void append_everything(struct journal *journal)
+{
+	struct filter_target target = {.kind = FILTER_EXECUTABLE, .text = "/bin/x"};
+	struct file_identity identity = {.kind = FILE_REGULAR};
+	struct replayed_session session = {.id = 1, .owner = {.pid = 1}};
+	struct resource_set *set;
+	uint32_t i;
+
+	ck_assert_int_eq(resource_set_new(&set), 0);
+	ck_assert_int_eq(resource_add_file(set, "/a", 2, false, &i), 0);
+	ck_assert_int_eq(resource_add_process(set, 1, 1, 0, &i), 0);
+	ck_assert_int_eq(resource_add_service(set, "a", 1, &i), 0);
+	record_append_started(journal, &session);
+	record_append_resources(journal, 1, 7, 0, false, set);
+	record_append_resources(journal, 1, 7, 1, true, set);
+	record_append_seen(journal, 1, "/a", false, &identity);
+	record_append_filter_set(journal, 1, &target, 1);
+	resource_set_free(set);
+}
+
+START_TEST(test_replay_resources)
+{
+	struct journal journal;
+	uint8_t *data;
+	size_t size;
+
+	records_create(fixture_path("journal"), &journal);
+	append_everything(&journal);
+	ck_assert_int_eq(journal_read_file(journal.path, &data, &size), 0);
+	journal_close(&journal);
+	fail_at = 1;
+	do {
+		struct replay replay;
+		int r;
+
+		arm();
+		r = replay_run(data, size, &record_identity, &replay);
+		disarm();
+		ck_assert_int_eq(r == 0 || (r == -ENOMEM && has_failed), true);
+		if (r == 0) {
+			const struct replayed_resources *resources = &replay.sessions->resources;
+
+			ck_assert_int_eq(replay.losses != NULL || replay.has_unnamed_loss,
+					 replay.sessions->is_touched);
+			ck_assert_int_eq(
+				replay.sessions->is_touched ||
+					(resource_count(resources->set, RESOURCE_FILE) == 1 &&
+					 resources->filters.n == 1),
+				true);
+			replay_done(&replay);
+		}
+		fail_at++;
+	} while (has_failed);
+	ck_assert_uint_gt(fail_at, 20);
 	free(data);
 }
 END_TEST
@@ -370,6 +431,127 @@ START_TEST(test_request)
 }
 END_TEST
 
+/* ---- resources ---- */
+
+/* A registration of a few of each kind, in two parts, up to its end. */
+static int register_some(struct session *session, const uint8_t *request_id)
+{
+	struct store *store = &fixture.broker.store;
+	struct registration_list *list = &fixture.broker.sessions.registrations;
+	struct registration *registration = NULL;
+	const char *reason;
+	bool is_done = false;
+	int r = 0;
+
+	for (uint32_t part = 0; r == 0 && part < 2; part++) {
+		char path[32];
+		int size = snprintf(path, sizeof(path), "/%u/%u", part, fail_at);
+
+		r = registration_begin_part(list, session, &self.call.peer->id, request_id, part, 0,
+					    &registration);
+		r = r ? r : registration_add_file(registration, path, (size_t)size, false, &reason);
+		r = r ? r : registration_add_file(registration, "/same", 5, false, &reason);
+		r = r ? r : registration_add_process(registration, 1, fail_at, true, &reason);
+		r = r ? r : registration_add_service(registration, path, (size_t)size, &reason);
+		if (r == 0) {
+			registration_end_part(registration, part == 1);
+		}
+	}
+	if (r == 0) {
+		/* The second time it is another file. */
+		registration_set_identity(
+			registration, 1,
+			&(struct file_identity){.kind = FILE_REGULAR, .inode = fail_at});
+	}
+	while (r == 0 && !is_done) {
+		r = commit_step(store, registration, &is_done, &reason);
+	}
+	registration_free(registration);
+	return r;
+}
+
+START_TEST(test_register)
+{
+	uint8_t request_id[REQUEST_ID_BYTES] = {1};
+	struct session *session;
+	uint32_t n_done = 0;
+	unsigned int n_failed = 0;
+
+	ck_assert_uint_eq(ask_start(&self, 1, &first), 0);
+	session = session_find(&fixture.broker.sessions, first.session);
+	fail_at = 1;
+	do {
+		int r;
+
+		prepare();
+		slice_done(&fixture.broker.store.slice);
+		arm();
+		r = register_some(session, request_id);
+		disarm();
+		ck_assert_int_eq(r == 0 || (r == -ENOMEM && has_failed), true);
+		n_done += r == 0;
+		n_failed += r != 0;
+		ck_assert_uint_eq(resource_count(session->resources, RESOURCE_FILE),
+				  2 * n_done + (n_done > 0));
+		ck_assert_uint_eq(resource_count(session->resources, RESOURCE_PROCESS), n_done);
+		ck_assert_uint_eq(resource_count(session->resources, RESOURCE_SERVICE), 2 * n_done);
+		ck_assert_ptr_null(fixture.broker.sessions.registrations.registrations);
+		ck_assert_uint_eq(fixture.broker.sessions.registrations.bytes, 0);
+		fail_at++;
+	} while (has_failed);
+	ck_assert_uint_gt(n_failed, 20);
+	self.before = self.after = NULL;
+	tear_down();
+	set_up();
+	session = session_find(&fixture.broker.sessions, first.session);
+	ck_assert_uint_eq(resource_count(session->resources, RESOURCE_FILE), 2 * n_done + 1);
+	ck_assert_uint_eq(resource_count(session->resources, RESOURCE_SERVICE), 2 * n_done);
+}
+END_TEST
+
+static int set_filter(struct session *session)
+{
+	struct filter_target target = {.kind = FILTER_EXECUTABLE, .text = "/bin/x"};
+	struct filter *filter;
+	int r = filter_new(&target, FILTER_NO_RESTART, &filter);
+
+	if (r < 0) {
+		return r;
+	}
+	r = store_filter_set(&fixture.broker.store, session, filter);
+	if (r < 0) {
+		free(filter);
+		return r;
+	}
+	filter_add(&session->filters, filter);
+	return 0;
+}
+
+START_TEST(test_filter)
+{
+	struct session *session;
+	unsigned int n_failed = 0;
+
+	ck_assert_uint_eq(ask_start(&self, 1, &first), 0);
+	session = session_find(&fixture.broker.sessions, first.session);
+	fail_at = 1;
+	do {
+		int r;
+
+		prepare();
+		arm();
+		r = set_filter(session);
+		disarm();
+		ck_assert_int_eq(r, has_failed ? -ENOMEM : 0);
+		ck_assert_uint_eq(session->filters.n, r == 0);
+		n_failed += r != 0;
+		fail_at++;
+	} while (has_failed);
+	ck_assert_uint_ge(n_failed, 2);
+	self.before = self.after = NULL;
+}
+END_TEST
+
 START_TEST(test_watch)
 {
 	const Rm__Reply *reply;
@@ -420,11 +602,14 @@ int main(void)
 
 	tcase_add_test(tcase, test_unpack);
 	tcase_add_test(tcase, test_replay);
+	tcase_add_test(tcase, test_replay_resources);
 	tcase_add_test(tcase, test_store_open);
 
 	tcase = fixture_case(suite, "requests");
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, test_request, 0, ARRAY_SIZE(requests));
+	tcase_add_test(tcase, test_register);
+	tcase_add_test(tcase, test_filter);
 	tcase_add_test(tcase, test_watch);
 	tcase_add_test(tcase, test_compaction);
 	return fixture_run(suite);

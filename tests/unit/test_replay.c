@@ -297,6 +297,93 @@ static void short_key(struct journal *journal)
 	record_append_bytes(journal, 9, "\x12\x06\x08\x09\x12\x02hi", 8);
 }
 
+static void append_slice(struct journal *journal, uint32_t session, uint64_t number, uint32_t slice,
+			 bool is_last, const char *service)
+{
+	_cleanup_(resource_set_freep) struct resource_set *set = NULL;
+	uint32_t i;
+
+	ck_assert_int_eq(resource_set_new(&set), 0);
+	ck_assert_int_eq(resource_add_service(set, service, strlen(service), &i), 0);
+	record_append_resources(journal, session, number, slice, is_last, set);
+}
+
+static void slice_of_no_session(struct journal *journal)
+{
+	append_slice(journal, 9, 1, 0, true, "a");
+}
+
+static void slice_without_the_first(struct journal *journal)
+{
+	append_slice(journal, 1, 1, 1, true, "a");
+}
+
+static void slice_left_out(struct journal *journal)
+{
+	append_slice(journal, 1, 1, 0, false, "a");
+	append_slice(journal, 1, 1, 2, true, "a");
+}
+
+static void slice_of_another(struct journal *journal)
+{
+	append_slice(journal, 1, 1, 0, false, "a");
+	append_slice(journal, 1, 2, 1, true, "a");
+}
+
+static void seen_of_no_session(struct journal *journal)
+{
+	record_append_seen(journal, 9, "/a", false, &(struct file_identity){.kind = FILE_REGULAR});
+}
+
+static void seen_relative(struct journal *journal)
+{
+	record_append_seen(journal, 1, "a", false, &(struct file_identity){.kind = FILE_REGULAR});
+}
+
+static void filter_of_no_session(struct journal *journal)
+{
+	record_append_filter_set(journal, 9,
+				 &(struct filter_target){.kind = FILTER_SERVICE, .text = "a"}, 1);
+}
+
+static void filter_with_no_action(struct journal *journal)
+{
+	record_append_filter_set(journal, 1,
+				 &(struct filter_target){.kind = FILTER_SERVICE, .text = "a"}, 3);
+}
+
+static void filter_of_no_kind(struct journal *journal)
+{
+	record_append_filter_set(
+		journal, 1,
+		&(struct filter_target){.kind = (enum filter_kind)_FILTER_KIND_COUNT, .text = "a"},
+		1);
+}
+
+static void filter_without_text(struct journal *journal)
+{
+	record_append_filter_set(journal, 1, &(struct filter_target){.kind = FILTER_EXECUTABLE}, 1);
+}
+
+static void filter_of_process_0(struct journal *journal)
+{
+	record_append_filter_set(journal, 1, &(struct filter_target){.kind = FILTER_PROCESS}, 1);
+}
+
+static void removed_by_nobody(struct journal *journal)
+{
+	static const uint8_t request_id[REQUEST_ID_BYTES] = {1};
+
+	record_append_filter_removed(journal, 1,
+				     &(struct filter_target){.kind = FILTER_SERVICE, .text = "a"},
+				     &(struct process_id){0}, request_id);
+}
+
+static void target_missing(struct journal *journal)
+{
+	record_append_bytes(journal, 1, "\x4a\x04\x08\x01\x18\x01", 6);
+}
+
 static const struct {
 	const char *name;
 	void (*append)(struct journal *journal);
@@ -315,6 +402,19 @@ static const struct {
 	{"unknown event", unknown_event, 1},
 	{"no protobuf", no_protobuf, 1},
 	{"short key", short_key, 9},
+	{"slice of no session", slice_of_no_session, 9},
+	{"slice without the first", slice_without_the_first, 1},
+	{"slice left out", slice_left_out, 1},
+	{"slice of another", slice_of_another, 1},
+	{"seen of no session", seen_of_no_session, 9},
+	{"seen relative", seen_relative, 1},
+	{"filter of no session", filter_of_no_session, 9},
+	{"filter with no action", filter_with_no_action, 1},
+	{"filter of no kind", filter_of_no_kind, 1},
+	{"filter without text", filter_without_text, 1},
+	{"filter of process 0", filter_of_process_0, 1},
+	{"removed by nobody", removed_by_nobody, 1},
+	{"target missing", target_missing, 1},
 };
 
 START_TEST(test_nonsense)
@@ -335,6 +435,60 @@ START_TEST(test_nonsense)
 	ck_assert_int_eq(result.sessions->is_touched, about == 1 || about == 0);
 	ck_assert_int_eq(result.sessions->next->is_touched, about == 0);
 	ck_assert_ptr_null(result.sessions->joins);
+	ck_assert_uint_eq(resource_count(result.sessions->resources.set, RESOURCE_SERVICE), 0);
+	ck_assert_uint_eq(result.sessions->resources.filters.n, 0);
+	replay_done(&result);
+}
+END_TEST
+
+/* ---- resources ---- */
+
+/* What was given up says nothing; a registration that stands alone does not disturb another. */
+START_TEST(test_slices)
+{
+	struct journal journal;
+	struct replay result;
+	const struct resource_set *set;
+
+	records_create(fixture_path("journal"), &journal);
+	append_session(&journal, 1, 1);
+	append_session(&journal, 2, 2);
+	append_slice(&journal, 1, 10, 0, false, "given-up");
+	append_slice(&journal, 1, 11, 0, false, "b");
+	append_slice(&journal, 2, 11, 0, false, "never-finished");
+	append_slice(&journal, 1, 0, 0, true, "alone");
+	append_slice(&journal, 1, 11, 1, false, "c");
+	append_slice(&journal, 1, 11, 2, true, "alone");
+	replay(&journal, &result);
+	ck_assert_int_eq(result.scan.verdict, JOURNAL_CLEAN);
+	set = result.sessions->resources.set;
+	ck_assert_uint_eq(resource_count(set, RESOURCE_SERVICE), 3);
+	ck_assert_str_eq(resource_service_name(set, 0), "alone");
+	ck_assert_str_eq(resource_service_name(set, 1), "b");
+	ck_assert_str_eq(resource_service_name(set, 2), "c");
+	ck_assert_uint_eq(resource_count(result.sessions->next->resources.set, RESOURCE_SERVICE),
+			  0);
+	replay_done(&result);
+}
+END_TEST
+
+/* Said of what is not there (yet): it changes nothing, and is no damage. */
+START_TEST(test_said_too_early)
+{
+	struct filter_target target = {.kind = FILTER_SERVICE, .text = "a.service"};
+	uint8_t request_id[REQUEST_ID_BYTES] = {9};
+	struct journal journal;
+	struct replay result;
+
+	records_create(fixture_path("journal"), &journal);
+	append_session(&journal, 1, 1);
+	record_append_seen(&journal, 1, "/a", false, &(struct file_identity){.kind = FILE_REGULAR});
+	record_append_filter_removed(&journal, 1, &target, &alice, request_id);
+	replay(&journal, &result);
+	ck_assert_int_eq(result.scan.verdict, JOURNAL_CLEAN);
+	ck_assert_uint_eq(result.sessions->resources.filters.n, 0);
+	ck_assert_uint_eq(result.n_answers, 1);
+	ck_assert_int_eq(process_id_equal(&result.answers->process, &alice), true);
 	replay_done(&result);
 }
 END_TEST
@@ -423,6 +577,9 @@ int main(void)
 	tcase_add_test(tcase, test_duplicate_key);
 	tcase_add_test(tcase, test_key_of_an_ended_session);
 	tcase_add_loop_test(tcase, test_nonsense, 0, ARRAY_SIZE(nonsense));
+
+	tcase_add_test(tcase, test_slices);
+	tcase_add_test(tcase, test_said_too_early);
 
 	tcase = fixture_case(suite, "losses");
 	tcase_add_loop_test(tcase, test_lost_end, 0, 2);

@@ -173,6 +173,49 @@ START_TEST(test_after)
 }
 END_TEST
 
+START_TEST(test_lists_of_options)
+{
+	const char *const from[] = {"who", "-rb",     "a",   "--recursive=c", "--package",
+				    "p",   "--pid=7", "-l0", "--pids",	      NULL};
+	char *arguments[ARRAY_SIZE(from)];
+	int n = copy_arguments(from, arguments);
+	_cleanup_(options_done) struct options options = {0};
+
+	ck_assert_int_eq(options_parse_after(n, arguments,
+					     OPTIONS_COMMON | OPTIONS_RESOURCES | OPTIONS_LISTING,
+					     &options),
+			 0);
+	ck_assert_uint_eq(options.trees.n, 2);
+	ck_assert_str_eq(options.trees.values[0], "b");
+	ck_assert_str_eq(options.trees.values[1], "c");
+	ck_assert_uint_eq(options.packages.n, 1);
+	ck_assert_str_eq(options.packages.values[0], "p");
+	ck_assert_uint_eq(options.pids_given.n, 1);
+	ck_assert_str_eq(options.pids_given.values[0], "7");
+	ck_assert_uint_eq(options.services.n, 0);
+	ck_assert(options.long_form && options.null_separated && options.pids);
+	ck_assert(!options.anew && !options.json);
+	ck_assert_int_eq(options.n_arguments, 1);
+	ck_assert_str_eq(options.arguments[0], "a");
+}
+END_TEST
+
+/* Each option of one verb only, where another verb would not look at it. */
+START_TEST(test_options_of_other_verbs)
+{
+	static const char *const words[] = {
+		"-r.",	  "--package=x",  "--pid=1",	   "--service=x",
+		"-l",	  "-0",		  "--pids",	   "--anew",
+		"--join", "--no-restart", "--no-shutdown", "--executable=/x"};
+	const char *const from[] = {"status", words[_i], NULL};
+	char *arguments[ARRAY_SIZE(from)];
+	int n = copy_arguments(from, arguments);
+	_cleanup_(options_done) struct options options = {0};
+
+	ck_assert_int_eq(options_parse_after(n, arguments, OPTIONS_COMMON, &options), -1);
+}
+END_TEST
+
 static size_t count_lines(unsigned allowed)
 {
 	_cleanup_(freep) char *text = NULL;
@@ -193,7 +236,9 @@ START_TEST(test_help_lists_what_is_allowed)
 	ck_assert_uint_eq(count_lines(0), 0);
 	ck_assert_uint_eq(count_lines(OPTION_OWNER), 1);
 	ck_assert_uint_eq(count_lines(OPTIONS_COMMON), 5);
-	ck_assert_uint_eq(count_lines(UINT32_MAX), 10);
+	ck_assert_uint_eq(count_lines(OPTIONS_RESOURCES), 4);
+	ck_assert_uint_eq(count_lines(OPTIONS_LISTING), 3);
+	ck_assert_uint_eq(count_lines(UINT32_MAX), 22);
 }
 END_TEST
 
@@ -254,6 +299,22 @@ START_TEST(test_target)
 	ck_assert_int_eq(code, EXIT_DONE);
 	ck_assert_uint_eq(target.id, targets[_i].id);
 	ck_assert_pstr_eq(target.key, targets[_i].has_key ? targets[_i].key : NULL);
+}
+END_TEST
+
+START_TEST(test_target_without_argument)
+{
+	char seven[] = "7", *arguments[] = {seven};
+	struct options options = {.arguments = arguments, .n_arguments = 1};
+	struct target target = {.id = 4711};
+
+	set_environment("RM_SESSION", NULL);
+	set_environment("RM_SESSION_KEY", "k");
+	ck_assert_int_eq(target_find_option("end", &options, &target), EXIT_USAGE);
+	set_environment("RM_SESSION", "8");
+	ck_assert_int_eq(target_find_option("end", &options, &target), EXIT_DONE);
+	ck_assert_uint_eq(target.id, 8);
+	ck_assert_str_eq(target.key, "k");
 }
 END_TEST
 
@@ -460,8 +521,11 @@ static Suite *rmctl_suite(void)
 	tcase_add_loop_test(options, test_before, 0, ARRAY_SIZE(before_verb));
 	tcase_add_test(options, test_before_without_program);
 	tcase_add_loop_test(options, test_after, 0, ARRAY_SIZE(after_verb));
+	tcase_add_test(options, test_lists_of_options);
+	tcase_add_loop_test(options, test_options_of_other_verbs, 0, 12);
 	tcase_add_test(options, test_help_lists_what_is_allowed);
 	tcase_add_loop_test(options, test_target, 0, ARRAY_SIZE(targets));
+	tcase_add_test(options, test_target_without_argument);
 	suite_add_tcase(suite, options);
 
 	tcase_add_loop_test(words, test_exit_code, 0, ARRAY_SIZE(codes));

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* The main function of the broker's worker processes. */
+#pragma once
+
+/* `rmbrokerd --worker KIND [--threads N] [--text-maps] [--system]`, with a socket as
+ * descriptor 3. The broker alone starts it. Returns the exit code. */
+int worker_main(int argc, char **argv);
