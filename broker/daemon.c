@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <uv.h>
@@ -188,7 +190,7 @@ static int run(struct daemon *daemon, const struct daemon_options *options, stru
 		return r;
 	}
 	if (options->is_system) {
-		r = privileges_lower();
+		r = privileges_lower(PRIVILEGE(CAP_KILL) | PRIVILEGE(CAP_SYS_PTRACE));
 		if (r < 0) {
 			return log_errno(LOG_ERR, r, "capabilities can't be lowered");
 		}
@@ -215,6 +217,24 @@ static void close_loop(struct daemon *daemon)
 	(void)uv_loop_close(&daemon->loop); /* nothing is left on it */
 }
 
+/* The workers were killed: without us nobody would hear of their end. One that nothing can end
+ * is left behind. */
+static void reap_workers(void)
+{
+	static const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+
+	for (int i = 0; i < 100; i++) {
+		pid_t pid = waitpid(-1, NULL, WNOHANG);
+
+		if (pid < 0) {
+			return; /* there are no more */
+		}
+		if (pid == 0) {
+			(void)nanosleep(&pause, NULL);
+		}
+	}
+}
+
 /* Runs the program that has our name now, as we were run. Everything of ours is closed: only a
  * failure comes back. */
 static int run_anew(struct daemon *daemon, const struct daemon_options *options)
@@ -228,6 +248,7 @@ static int run_anew(struct daemon *daemon, const struct daemon_options *options)
 	if (r < 0) {
 		return log_errno(LOG_ERR, r, "the new version can't be run");
 	}
+	reap_workers();
 	listener_done(&daemon->listener); /* with its lock, which the next one takes */
 	(void)execv(path, options->argv);
 	return log_errno(LOG_ERR, negative_errno(), "%s: can't be run", path);

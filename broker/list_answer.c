@@ -210,11 +210,29 @@ void list_answer_add_note(struct list_answer *answer, const char *why)
 	add_unchecked(&answer->unchecked, &answer->n_unchecked, "", why);
 }
 
+/* The worker may have told already that the kernel itself uses it. */
+static bool is_told(const struct list_answer *answer, const char *path)
+{
+	const Rm__Inspection *inspection = answer->inspection;
+
+	for (size_t i = 0; inspection && i < inspection->n_unseen; i++) {
+		const ProtobufCBinaryData *told = &inspection->unseen[i]->path;
+
+		if (told->len == strlen(path) && memcmp(told->data, path, told->len) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void list_answer_add_unseen(struct list_answer *answer, const char *path)
 {
+	if (is_told(answer, path)) {
+		return;
+	}
 	add_unchecked(&answer->unseen, &answer->n_unseen, path,
-		      "in use by nobody that can be seen: a descriptor that is being passed on, "
-		      "the kernel, or a process that could not be inspected");
+		      "a descriptor that is being passed on, the kernel, or a process that could "
+		      "not be inspected");
 }
 
 bool list_answer_for_processes(const struct list_answer *answer,

@@ -62,6 +62,7 @@ int list_begin_init(struct list_begin *begin, struct broker *broker, struct sess
 		.session = session,
 		.anew = options->anew,
 		.with_uses = options->with_uses,
+		.with_idle = listing_wants_leases(options),
 	};
 	if (!session) {
 		return 0;
@@ -174,6 +175,7 @@ static int send_head(struct list_begin *begin, struct question *question)
 	head->message.anew = begin->anew;
 	head->message.is_stale_question = !begin->session;
 	head->message.with_uses = begin->with_uses;
+	head->message.with_idle = begin->with_idle;
 	never_stop = copy_never_stop(begin->broker, &head->message.n_never_stop);
 	if (!never_stop && begin->broker->config.never_stop && *begin->broker->config.never_stop) {
 		return -ENOMEM;

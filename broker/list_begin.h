@@ -30,6 +30,7 @@ struct list_begin {
 	struct session *session; /* borrowed; NULL: about all that is stale */
 	bool anew;
 	bool with_uses;
+	bool with_idle;
 	struct listed_filter *filters; /* owned: those by executable first */
 	uint32_t n_filters;
 	uint32_t n_executables;

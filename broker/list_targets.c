@@ -11,6 +11,7 @@
 #include "broker/broker.h"
 #include "broker/list_begin.h"
 #include "broker/listing.h"
+#include "broker/lookup.h"
 #include "broker/resource.h"
 #include "broker/session.h"
 #include "broker/store_resource.h"
@@ -22,7 +23,8 @@
 #define CHUNK_TARGETS (CHUNK_BYTES / (uint32_t)sizeof(struct scan_target))
 
 struct found_path {
-	char *real_path; /* owned, NULL: the same */
+	char *real_path;  /* owned, NULL: the same */
+	char *final_path; /* owned, NULL: the same */
 	struct file_identity identity;
 };
 
@@ -84,6 +86,7 @@ void list_targets_free(struct list_targets *targets)
 	}
 	for (size_t i = 0; targets->found && i < list_targets_count(targets); i++) {
 		free(targets->found[i].real_path);
+		free(targets->found[i].final_path);
 	}
 	free(targets->found);
 	free(targets->targets);
@@ -180,15 +183,19 @@ static int see(struct list_targets *targets, uint32_t i)
 }
 
 void list_targets_found(struct list_targets *targets, uint32_t i,
-			const struct file_identity *identity, const char *real_path)
+			const struct file_identity *identity, const struct found_texts *texts)
 {
 	struct found_path *found = &targets->found[i];
 	int r = 0;
 
 	found->identity = *identity;
-	if (*real_path) {
-		found->real_path = strdup(real_path);
+	if (*texts->real) {
+		found->real_path = strdup(texts->real);
 		r = found->real_path ? 0 : -ENOMEM;
+	}
+	if (*texts->final) {
+		found->final_path = strdup(texts->final);
+		r = found->final_path ? r : -ENOMEM;
 	}
 	if (i >= targets->n_files) {
 		list_begin_found(&targets->begin, i - targets->n_files, identity);
@@ -246,7 +253,7 @@ int list_targets_add_below(struct list_targets *targets, uint32_t tree,
 	return r;
 }
 
-bool list_targets_may_probe(const struct list_targets *targets, uint32_t i)
+static bool may_probe(const struct list_targets *targets, uint32_t i)
 {
 	const struct file_identity *file;
 
@@ -255,6 +262,32 @@ bool list_targets_may_probe(const struct list_targets *targets, uint32_t i)
 	}
 	file = &targets->found[i].identity;
 	return file->kind == FILE_REGULAR && !(file->flags & (FILE_ON_REMOTE | FILE_ON_OVERLAY));
+}
+
+/* A probe takes 4 us and makes others' non-blocking opens fail meanwhile. */
+#define MAX_PROBES 8192u
+
+bool list_targets_find_probes(const struct list_targets *targets, const ProtobufCBinaryData *paths,
+			      uint32_t **ret_probes, size_t *ret_n)
+{
+	_cleanup_(freep) uint32_t *probes = malloc(MAX_PROBES * sizeof(*probes));
+	size_t n = 0;
+
+	for (size_t i = 0; probes && i < paths->len / sizeof(*probes); i++) {
+		uint32_t path;
+
+		memcpy(&path, paths->data + i * sizeof(path), sizeof(path));
+		if (!may_probe(targets, path)) {
+			continue;
+		}
+		if (n == MAX_PROBES) {
+			return true;
+		}
+		probes[n++] = path;
+	}
+	*ret_probes = TAKE_PTR(probes);
+	*ret_n = n;
+	return false;
 }
 
 /* ---- sending ---- */
@@ -268,6 +301,7 @@ static int append_text(struct frame_buffer *buffer, const char *text)
 struct path_chunk {
 	struct frame_buffer paths;
 	struct frame_buffer real_paths;
+	struct frame_buffer final_paths;
 	struct frame_buffer trees;
 };
 
@@ -275,6 +309,7 @@ static void path_chunk_done(struct path_chunk *chunk)
 {
 	frame_buffer_done(&chunk->paths);
 	frame_buffer_done(&chunk->real_paths);
+	frame_buffer_done(&chunk->final_paths);
 	frame_buffer_done(&chunk->trees);
 }
 
@@ -283,13 +318,18 @@ static int fill_paths(struct list_targets *targets, struct path_chunk *chunk)
 	int r = 0;
 
 	while (r == 0 && targets->paths_sent < targets->n_files &&
-	       chunk->paths.size < CHUNK_BYTES && chunk->real_paths.size < CHUNK_BYTES) {
+	       chunk->paths.size < CHUNK_BYTES && chunk->real_paths.size < CHUNK_BYTES &&
+	       chunk->final_paths.size < CHUNK_BYTES) {
 		uint32_t i = targets->paths_sent++;
 		const char *real_path = targets->found[i].real_path;
+		const char *final_path = targets->found[i].final_path;
 
 		r = append_text(&chunk->paths, list_targets_path(targets, i));
 		if (r == 0) {
 			r = append_text(&chunk->real_paths, real_path ? real_path : "");
+		}
+		if (r == 0) {
+			r = append_text(&chunk->final_paths, final_path ? final_path : "");
 		}
 		if (r == 0 && is_tree(targets, i)) {
 			r = frame_buffer_append(&chunk->trees, &i, sizeof(i));
@@ -310,6 +350,7 @@ static int send_paths(struct list_targets *targets, struct question *question)
 	}
 	message.paths = codec_bytes(chunk.paths.data, chunk.paths.size);
 	message.real_paths = codec_bytes(chunk.real_paths.data, chunk.real_paths.size);
+	message.final_paths = codec_bytes(chunk.final_paths.data, chunk.final_paths.size);
 	message.trees = codec_bytes(chunk.trees.data, chunk.trees.size);
 	request.call_case = RMSCAN__WORKER_REQUEST__CALL_TARGETS;
 	request.targets = &message;

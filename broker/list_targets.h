@@ -16,6 +16,7 @@
 #include "proto/base.h"
 
 struct broker;
+struct found_texts;
 struct session;
 struct list_targets;
 struct listing_options;
@@ -34,7 +35,7 @@ bool list_targets_is_file(const struct list_targets *targets, uint32_t i);
 
 /* Who a path is. What goes wrong here is told by list_targets_complete(). */
 void list_targets_found(struct list_targets *targets, uint32_t i,
-			const struct file_identity *identity, const char *real_path);
+			const struct file_identity *identity, const struct found_texts *texts);
 
 /* All were found, and what is new is remembered with the session. 0 or -errno. */
 int list_targets_complete(struct list_targets *targets) _warn_unused_;
@@ -50,8 +51,10 @@ bool list_targets_is_remote(const struct list_targets *targets, uint32_t i);
 int list_targets_add_below(struct list_targets *targets, uint32_t tree,
 			   const ProtobufCBinaryData *identities) _warn_unused_;
 
-/* Whether a lease may be asked for: an ordinary file of a local file system. */
-bool list_targets_may_probe(const struct list_targets *targets, uint32_t i);
+/* Those of `paths` (u32 each) whom a lease may be asked for: ordinary files of local file systems.
+ * The list is the caller's to free. true: they are too many, and none is told. */
+bool list_targets_find_probes(const struct list_targets *targets, const ProtobufCBinaryData *paths,
+			      uint32_t **ret_probes, size_t *ret_n);
 
 /* Sends the next message of the question; its `is_sent` is set with the last. 0 or -errno. */
 int list_targets_send(struct list_targets *targets, struct question *question) _warn_unused_;

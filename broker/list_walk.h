@@ -2,6 +2,7 @@
 /* The registered trees of a listing, walked one after the other by the file workers. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "broker/list_answer.h"
@@ -18,7 +19,8 @@ struct list_walk {
 	/* The walk's own. */
 	struct scanner *scanner;
 	struct question question;
-	uint32_t tree; /* the one that is walked */
+	uint32_t tree;	      /* the one that is walked */
+	bool has_asked_again; /* after a worker died */
 };
 
 /* Without trees on_done() is called at once. */

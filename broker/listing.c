@@ -25,8 +25,11 @@
 #define SCAN_TIMEOUT_MS 20000u
 /* How often a client hears that it goes on. */
 #define PROGRESS_MS 1000u
-/* Leases asked for: a probe takes 4 us and makes others' non-blocking opens fail meanwhile. */
-#define MAX_LEASE_PROBES 8192u
+/* Questions that may be lost in processes that hang: each time a worker finds out about as many as
+ * it has threads. */
+#define MAX_INTERRUPTIONS 8u
+/* Whatever goes wrong, nobody waits longer: in ticks of progress. */
+#define MAX_TICKS 300u
 
 struct listing {
 	struct broker *broker;	 /* borrowed */
@@ -36,12 +39,15 @@ struct listing {
 	struct list_targets *targets; /* owned */
 	struct lookup lookup;
 	struct list_walk walk;
-	struct question question;   /* the scan */
-	bool has_asked_again;	    /* the scan, after its worker died */
+	struct question question; /* the scan */
+	bool has_asked_again;	  /* the scan, after its worker died */
+	unsigned int n_interruptions;
 	struct list_answer *answer; /* owned */
+	bool is_again;		    /* it is the answer before (A65) */
 	uint32_t *idle;		    /* owned: files without a holder, for the lease probe */
 	size_t n_idle;
 	size_t n_sent; /* entries */
+	unsigned int n_ticks;
 	bool is_ended; /* its memory is about to go */
 	uv_timer_t timer;
 	struct listing *prev;
@@ -106,6 +112,9 @@ static void finish(struct listing *listing)
 {
 	struct process_id peer = listing->call->peer->id;
 
+	log_debug("listed session=%u pid=%d entries=%u again=%s",
+		  listing->session ? listing->session->id : 0, peer.pid, listing->answer->n_entries,
+		  listing->is_again ? "yes" : "no");
 	list_answer_send_totals(listing->answer, listing->call);
 	if (listing->session && listing->answer->n_entries > listing->options.capacity) {
 		snapshot_keep(listing->broker, listing->session, &peer, TAKE_PTR(listing->answer));
@@ -151,11 +160,11 @@ static const char *get_idle_path(const struct lookup *lookup, size_t i)
 }
 
 static void on_lease(struct lookup *lookup, size_t i, const struct file_identity *identity,
-		     const char *real_path)
+		     const struct found_texts *texts)
 {
 	struct listing *listing = of_lookup(lookup);
 
-	(void)real_path;
+	(void)texts;
 	if (identity->flags & FILE_LEASE_BUSY) {
 		list_answer_add_unseen(listing->answer,
 				       list_targets_path(listing->targets, listing->idle[i]));
@@ -170,7 +179,7 @@ static void on_leases_done(struct lookup *lookup, int error)
 
 static void probe_leases(struct listing *listing)
 {
-	if (!listing->options.with_uses || listing->n_idle == 0) {
+	if (!listing_wants_leases(&listing->options) || listing->n_idle == 0) {
 		plan_send(listing);
 		return;
 	}
@@ -184,29 +193,12 @@ static void probe_leases(struct listing *listing)
 	lookup_start(&listing->lookup, &listing->broker->scanner);
 }
 
+/* Those of them that a lease may be asked for. */
 static void take_idle(struct listing *listing, const ProtobufCBinaryData *paths)
 {
-	size_t n = paths->len / sizeof(uint32_t);
-
-	if (n > MAX_LEASE_PROBES) {
+	if (list_targets_find_probes(listing->targets, paths, &listing->idle, &listing->n_idle)) {
 		list_answer_add_note(listing->answer, "so many files have no user that nobody was "
 						      "asked for users that can't be seen");
-		return;
-	}
-	if (n == 0) {
-		return;
-	}
-	listing->idle = malloc(n * sizeof(uint32_t));
-	if (!listing->idle) {
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		uint32_t path;
-
-		memcpy(&path, paths->data + i * sizeof(path), sizeof(path));
-		if (list_targets_may_probe(listing->targets, path)) {
-			listing->idle[listing->n_idle++] = path;
-		}
 	}
 }
 
@@ -251,11 +243,15 @@ static void on_scan_failed(struct question *question, int error)
 {
 	struct listing *listing = of_question(question);
 
-	if (error != -EPIPE || listing->has_asked_again) {
+	if (error == -EPIPE && question->is_interrupted &&
+	    listing->n_interruptions < MAX_INTERRUPTIONS) {
+		listing->n_interruptions++;
+	} else if (error == -EPIPE && !listing->has_asked_again) {
+		listing->has_asked_again = true;
+	} else {
 		fail(listing, error);
 		return;
 	}
-	listing->has_asked_again = true;
 	list_targets_rewind(listing->targets);
 	list_answer_forget(listing->answer);
 	start_scan(listing);
@@ -303,7 +299,7 @@ static const char *get_path(const struct lookup *lookup, size_t i)
 }
 
 static void on_found(struct lookup *lookup, size_t i, const struct file_identity *identity,
-		     const char *real_path)
+		     const struct found_texts *texts)
 {
 	struct listing *listing = of_lookup(lookup);
 
@@ -311,7 +307,7 @@ static void on_found(struct lookup *lookup, size_t i, const struct file_identity
 	    list_targets_is_file(listing->targets, (uint32_t)i)) {
 		list_answer_add_unchecked(listing->answer, get_path(lookup, i), identity->error);
 	}
-	list_targets_found(listing->targets, (uint32_t)i, identity, real_path);
+	list_targets_found(listing->targets, (uint32_t)i, identity, texts);
 }
 
 static void on_lookup_done(struct lookup *lookup, int error)
@@ -376,6 +372,10 @@ static void on_progress(uv_timer_t *timer)
 	Rm__Reply reply = RM__REPLY__INIT;
 	Rm__Progress progress = RM__PROGRESS__INIT;
 
+	if (++listing->n_ticks == MAX_TICKS) {
+		fail(listing, -ETIMEDOUT);
+		return;
+	}
 	reply.result_case = RM__REPLY__RESULT_PROGRESS;
 	reply.progress = &progress;
 	call_notify(listing->call, &reply);
@@ -407,6 +407,7 @@ static int listing_new(struct call *call, struct session *session,
 	listing->session = session;
 	listing->call = call;
 	listing->options = *options;
+	listing->is_again = is_kept;
 	listing->answer = is_kept ? owned_answer : list_answer_new(options->with_uses);
 	if (!listing->answer) {
 		return -ENOMEM;

@@ -22,6 +22,12 @@ struct listing_options {
 	bool anew;
 };
 
+/* The Win32 face has no place for users that nobody can see: it does not ask for them. */
+static inline bool listing_wants_leases(const struct listing_options *options)
+{
+	return !options->refuse_directories;
+}
+
 /* Answers the call now from the answer before it (A65), or defers it. `session` NULL: about all
  * that is stale. 0 or -errno. */
 int listing_start(struct call *call, struct session *session, const struct listing_options *options)

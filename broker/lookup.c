@@ -128,12 +128,14 @@ static int add_remote(struct lookup *lookup, size_t i)
 static void tell_unchecked(struct lookup *lookup, size_t i, int error)
 {
 	struct file_identity unchecked = {.kind = FILE_UNCHECKED, .error = error};
+	const struct found_texts none = {.real = "", .final = ""};
 
-	lookup->on_found(lookup, i, &unchecked, "");
+	lookup->on_found(lookup, i, &unchecked, &none);
 }
 
 /* Takes one answer; the local worker does not touch what may hang. */
-static void take(struct lookup *lookup, const struct file_identity *identity, const char *real_path)
+static void take(struct lookup *lookup, const struct file_identity *identity,
+		 const struct found_texts *texts)
 {
 	size_t i = path_index(lookup, lookup->n_answered++);
 
@@ -143,7 +145,7 @@ static void take(struct lookup *lookup, const struct file_identity *identity, co
 		}
 		return;
 	}
-	lookup->on_found(lookup, i, identity, real_path);
+	lookup->on_found(lookup, i, identity, texts);
 }
 
 static void ask_remote(struct lookup *lookup);
@@ -161,16 +163,29 @@ static void after_answer(struct lookup *lookup)
 	}
 }
 
-static const char *next_real_path(const char **at, const char *end)
+/* Texts of an answer, one after the other; missing ones are "". */
+struct text_list {
+	const char *at;
+	const char *end;
+};
+
+static struct text_list text_list_of(const ProtobufCBinaryData *bytes)
 {
-	const char *path = *at;
-	const char *nul = path < end ? memchr(path, '\0', (size_t)(end - path)) : NULL;
+	const char *at = (const char *)bytes->data;
+
+	return (struct text_list){.at = at, .end = at + bytes->len};
+}
+
+static const char *text_list_next(struct text_list *list)
+{
+	const char *text = list->at;
+	const char *nul = text < list->end ? memchr(text, '\0', (size_t)(list->end - text)) : NULL;
 
 	if (!nul) {
 		return "";
 	}
-	*at = nul + 1;
-	return path;
+	list->at = nul + 1;
+	return text;
 }
 
 static void on_reply(struct question *question, const Rmscan__WorkerReply *reply)
@@ -178,22 +193,26 @@ static void on_reply(struct question *question, const Rmscan__WorkerReply *reply
 	struct lookup *lookup = lookup_of(question);
 	const Rmscan__FileAnswer *answer = reply->files;
 	struct file_identity identity;
-	const char *real;
-	const char *end;
+	struct text_list real;
+	struct text_list final;
 	size_t n;
 
 	if (reply->result_case != RMSCAN__WORKER_REPLY__RESULT_FILES) {
 		return;
 	}
-	real = (const char *)answer->real_paths.data;
-	end = real + answer->real_paths.len;
+	real = text_list_of(&answer->real_paths);
+	final = text_list_of(&answer->final_paths);
 	n = answer->identities.len / sizeof(identity);
 	if (n > lookup->n_sent - lookup->n_answered) {
 		n = lookup->n_sent - lookup->n_answered;
 	}
 	for (size_t i = 0; i < n; i++) {
+		struct found_texts texts;
+
+		texts.real = text_list_next(&real);
+		texts.final = text_list_next(&final);
 		memcpy(&identity, answer->identities.data + i * sizeof(identity), sizeof(identity));
-		take(lookup, &identity, next_real_path(&real, end));
+		take(lookup, &identity, &texts);
 	}
 	after_answer(lookup);
 }

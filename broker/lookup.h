@@ -12,6 +12,12 @@
 #include "broker/scanner.h"
 #include "proto/base.h"
 
+/* What a path is without symbolic links; valid during on_found(). */
+struct found_texts {
+	const char *real;  /* without those above its last name; "" when it is the same */
+	const char *final; /* without any; "" when the last name is none, or leads nowhere */
+};
+
 /* Embedded in whoever asks, who fills in the upper half and zeroes the rest. */
 struct lookup {
 	size_t n_paths;
@@ -19,9 +25,8 @@ struct lookup {
 	bool with_lease;
 	/* Absolute path number `i`; lives until on_done(). */
 	const char *(*get_path)(const struct lookup *lookup, size_t i);
-	/* `real_path` is "" when it is the same. */
 	void (*on_found)(struct lookup *lookup, size_t i, const struct file_identity *identity,
-			 const char *real_path);
+			 const struct found_texts *texts);
 	/* 0, or -errno: no worker can be had. on_found() was called for each path after 0. */
 	void (*on_done)(struct lookup *lookup, int error);
 	/* The lookup's own. */

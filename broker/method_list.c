@@ -31,7 +31,10 @@ int method_list_applications(struct call *call)
 int method_list_stale(struct call *call)
 {
 	struct listing_options options = {
-		.capacity = UINT32_MAX, .with_uses = true, .anew = call->request->list_stale->anew};
+		.capacity = UINT32_MAX,
+		.with_uses = call->request->list_stale->with_uses,
+		.anew = call->request->list_stale->anew,
+	};
 
 	return listing_start(call, NULL, &options);
 }

@@ -104,9 +104,9 @@ static const char *get_path(const struct lookup *lookup, size_t i)
 }
 
 static void on_found(struct lookup *lookup, size_t i, const struct file_identity *identity,
-		     const char *real_path)
+		     const struct found_texts *texts)
 {
-	(void)real_path;
+	(void)texts;
 	registration_set_identity(of_lookup(lookup)->registration, (uint32_t)i, identity);
 }
 

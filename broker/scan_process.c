@@ -8,9 +8,13 @@
 #include "broker/scan_process.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -26,7 +30,8 @@ struct worker {
 	struct scan_process_options options;
 	uv_process_t process;
 	uv_poll_t poll;
-	int fd; /* owned */
+	int fd;			     /* owned */
+	struct reading_board *board; /* owned; NULL: it has none */
 	struct frame_buffer in;
 	struct frame_buffer out;
 	bool is_abandoned; /* nobody listens any more */
@@ -41,6 +46,9 @@ struct worker {
 static void worker_free(struct worker *worker)
 {
 	closep(&worker->fd);
+	if (worker->board) {
+		(void)munmap(worker->board, sizeof(*worker->board));
+	}
 	frame_buffer_done(&worker->in);
 	frame_buffer_done(&worker->out);
 	free(worker);
@@ -174,7 +182,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 		r = listen_for(worker);
 	}
 	if (r < 0) {
-		worker->options.on_gone(r, worker->options.userdata);
+		/* However a dead peer shows: libuv says EBADF for what epoll calls an error. */
+		bool is_dead = status < 0 || r == -ECONNRESET;
+
+		worker->options.on_gone(is_dead ? -EPIPE : r, worker->options.userdata);
 	}
 }
 
@@ -196,25 +207,67 @@ int scan_process_send(struct worker *worker, const Rmscan__WorkerRequest *reques
 	return listen_for(worker);
 }
 
-static int spawn(struct worker *worker, int peer_fd)
+/* Sealed: nobody can take the memory away from below the broker. */
+static int make_board(struct worker *worker, int *ret_fd)
 {
+	_cleanup_(closep) int fd = memfd_create("rm-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	void *place;
+
+	if (fd < 0 || ftruncate(fd, sizeof(*worker->board)) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+		return negative_errno();
+	}
+	place = mmap(NULL, sizeof(*worker->board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (place == MAP_FAILED) {
+		return negative_errno();
+	}
+	worker->board = place;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+#define SKIP_BYTES 40
+/* What a worker is started with besides those. */
+#define MAX_OPTIONS 8u
+
+/* "--skip PID:START" for each, behind what is there. */
+static void add_skipped(const struct hung_watch *hung, char (*texts)[SKIP_BYTES], char **arguments,
+			size_t n)
+{
+	static char option[] = "--skip";
+
+	for (size_t i = 0; hung && i < hung->n_processes; i++) {
+		const struct skipped_process *process = &hung->processes[i].process;
+
+		(void)snprintf(texts[i], SKIP_BYTES, "%d:%" PRIu64, process->pid,
+			       process->start_time);
+		arguments[n++] = option;
+		arguments[n++] = texts[i];
+	}
+}
+
+static int spawn(struct worker *worker, int peer_fd, int board_fd)
+{
+	char skipped[MAX_SKIPPED_PROCESSES][SKIP_BYTES];
 	char exe[64];
 	char threads[16];
 	char kind[16];
-	char *arguments[] = {"rmbrokerd", "--worker", kind, "--threads", threads, NULL, NULL, NULL};
+	char *arguments[MAX_OPTIONS + 2 * MAX_SKIPPED_PROCESSES] = {"rmbrokerd", "--worker", kind,
+								    "--threads", threads};
 	size_t n = 5;
 	uv_stdio_container_t stdio[] = {
 		{.flags = UV_IGNORE},
 		{.flags = UV_IGNORE},
 		{.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
 		{.flags = UV_INHERIT_FD, .data.fd = peer_fd},
+		{.flags = UV_INHERIT_FD, .data.fd = board_fd},
 	};
 	uv_process_options_t options = {
 		.exit_cb = on_process_exit,
 		.file = exe,
 		.args = arguments,
 		.stdio = stdio,
-		.stdio_count = ARRAY_SIZE(stdio),
+		.stdio_count = ARRAY_SIZE(stdio) - (board_fd < 0),
 	};
 
 	(void)snprintf(exe, sizeof(exe), "/proc/self/fd/%d", worker->options.exe_fd);
@@ -226,13 +279,16 @@ static int spawn(struct worker *worker, int peer_fd)
 	if (worker->options.is_system) {
 		arguments[n++] = "--system";
 	}
+	add_skipped(worker->options.hung, skipped, arguments, n);
 	return uv_spawn(worker->options.loop, &worker->process, &options);
 }
 
 static int start(struct worker *worker, int peer_fd)
 {
-	int r = spawn(worker, peer_fd);
+	_cleanup_(closep) int board_fd = -1;
+	int r = worker->options.kind == LANE_SCAN ? make_board(worker, &board_fd) : 0;
 
+	r = r < 0 ? r : spawn(worker, peer_fd, board_fd);
 	worker->process.data = worker;
 	worker->n_open++; /* the handle is to be closed even after a failed spawn */
 	if (r < 0) {
@@ -301,6 +357,19 @@ void scan_process_close_all(struct worker *list)
 		scan_process_abandon(worker);
 		close_handle((uv_handle_t *)&worker->process);
 	}
+}
+
+struct reading_board *scan_process_board(const struct worker *worker)
+{
+	return worker->board;
+}
+
+bool scan_process_is_stopped(const struct worker *worker)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)worker->process.pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid != 0;
 }
 
 pid_t scan_process_pid(const struct worker *worker)

@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "broker/config.h"
+#include "broker/hung_watch.h"
 #include "broker/scan.pb-c.h"
 #include "proto/base.h"
 
@@ -16,6 +17,7 @@ struct scan_process_options {
 	int kind;	 /* enum lane_kind */
 	bool is_system;
 	const struct config_scan *config;
+	const struct hung_watch *hung; /* during the start only; of a scan worker, else NULL */
 	void (*on_message)(const Rmscan__WorkerReply *reply, void *userdata);
 	void (*on_drained)(void *userdata); /* all that was sent has been taken */
 	void (*on_gone)(int error, void *userdata);
@@ -35,6 +37,10 @@ void scan_process_abandon(struct worker *worker);
 /* At the broker's end: all are abandoned, and not waited for. */
 void scan_process_close_all(struct worker *list);
 
+/* What a scan worker tells of itself; NULL: nothing. */
+struct reading_board *scan_process_board(const struct worker *worker);
+/* Whether somebody has stopped it (SIGSTOP). */
+bool scan_process_is_stopped(const struct worker *worker);
 pid_t scan_process_pid(const struct worker *worker);
 const struct worker *scan_process_next(const struct worker *worker);
 unsigned int scan_process_count_abandoned(const struct worker *list);

@@ -49,6 +49,7 @@ static void leave_queue(struct question *question)
 
 	if (has_turn(question)) {
 		(void)uv_timer_stop(&lane->timer);
+		(void)uv_timer_stop(&lane->look);
 	}
 	DL_DELETE(lane->queue, question);
 	question->scanner = NULL;
@@ -82,6 +83,28 @@ static void on_timeout(uv_timer_t *timer)
 		lane->silent_until = uv_now(timer->loop) + SILENCE_MS;
 	}
 	fail(question, -ETIMEDOUT);
+	take_turn(lane);
+}
+
+/* A question need not wait for its time-out when it is known whom its worker hangs in. */
+static void on_look(uv_timer_t *timer)
+{
+	struct lane *lane = timer->data;
+	struct hung_watch *hung = &lane->scanner->hung;
+	struct question *question = lane->queue;
+
+	if (scan_process_is_stopped(lane->worker)) {
+		hung_watch_restart(hung);
+		return;
+	}
+	if (!hung_watch_look(hung, scan_process_board(lane->worker), uv_now(timer->loop))) {
+		return;
+	}
+	log_warning("a worker hangs in a process and is replaced worker=%s pid=%d skipped=%zu",
+		    lane_name(lane->kind), scan_process_pid(lane->worker), hung->n_processes);
+	drop_worker(lane);
+	question->is_interrupted = true;
+	fail(question, -EPIPE);
 	take_turn(lane);
 }
 
@@ -134,6 +157,7 @@ static int start_worker(struct lane *lane)
 		.kind = lane->kind,
 		.is_system = scanner->is_system,
 		.config = &scanner->config,
+		.hung = lane->kind == LANE_SCAN ? &scanner->hung : NULL,
 		.on_message = on_message,
 		.on_drained = on_drained,
 		.on_gone = on_worker_gone,
@@ -152,6 +176,11 @@ static int start_worker(struct lane *lane)
 /* Lets the first question of the queue begin; those that cannot begin fail. */
 static void take_turn(struct lane *lane)
 {
+	uint64_t now = uv_now(lane->scanner->loop);
+
+	if (lane->kind == LANE_SCAN && hung_watch_expire(&lane->scanner->hung, now)) {
+		lane->is_outdated = true;
+	}
 	if (lane->is_outdated) {
 		lane->is_outdated = false;
 		drop_worker(lane);
@@ -166,6 +195,10 @@ static void take_turn(struct lane *lane)
 		}
 		question->token = ++lane->scanner->last_token;
 		(void)uv_timer_start(&lane->timer, on_timeout, question->timeout_ms, 0);
+		if (lane->kind == LANE_SCAN) {
+			hung_watch_restart(&lane->scanner->hung);
+			(void)uv_timer_start(&lane->look, on_look, HUNG_LOOK_MS, HUNG_LOOK_MS);
+		}
 		question->on_turn(question);
 		return;
 	}
@@ -201,6 +234,7 @@ void scanner_add(struct scanner *scanner, struct question *question)
 	question->scanner = scanner;
 	question->token = 0;
 	question->is_sent = false;
+	question->is_interrupted = false;
 	DL_APPEND(lane->queue, question);
 	if (lane->queue == question) {
 		plan_turn(scanner);
@@ -300,6 +334,8 @@ int scanner_init(struct scanner *scanner, uv_loop_t *loop, bool is_system,
 		*lane = (struct lane){.kind = (enum lane_kind)i, .scanner = scanner};
 		(void)uv_timer_init(loop, &lane->timer);
 		lane->timer.data = lane;
+		(void)uv_timer_init(loop, &lane->look);
+		lane->look.data = lane;
 	}
 	return 0;
 }
@@ -315,6 +351,7 @@ void scanner_close(struct scanner *scanner)
 	for (int i = 0; i < _LANE_COUNT; i++) {
 		drop_worker(&scanner->lanes[i]);
 		uv_close((uv_handle_t *)&scanner->lanes[i].timer, NULL);
+		uv_close((uv_handle_t *)&scanner->lanes[i].look, NULL);
 	}
 	scan_process_close_all(scanner->workers);
 }

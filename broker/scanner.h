@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "broker/config.h"
+#include "broker/hung_watch.h"
 #include "broker/scan.pb-c.h"
 #include "proto/base.h"
 
@@ -37,6 +38,9 @@ struct question {
 	 * started. Not called after scanner_finish() or scanner_drop(). */
 	void (*on_failed)(struct question *question, int error);
 	bool is_sent; /* set by the owner: nothing more will be sent */
+	/* Set before on_failed(-EPIPE): the worker hung in a process and was replaced by one that
+	 * leaves it out, so asking again helps. */
+	bool is_interrupted;
 	/* The scanner's. */
 	uint64_t token;		 /* 0: it has not had its turn yet */
 	struct scanner *scanner; /* borrowed; NULL when in no queue */
@@ -52,6 +56,7 @@ struct lane {
 	struct worker *worker;	 /* owned; NULL: none runs */
 	struct question *queue;	 /* the first one has its turn */
 	uv_timer_t timer;	 /* of the first one's time-out */
+	uv_timer_t look;	 /* LANE_SCAN: whether its worker hangs in a process */
 	uint64_t silent_until;	 /* uv_now(): after a time-out no question is asked until then */
 	bool is_outdated; /* another worker, with the new configuration, takes the next turn */
 };
@@ -62,6 +67,7 @@ struct scanner {
 	bool is_system;
 	struct config_scan config;
 	struct lane lanes[_LANE_COUNT];
+	struct hung_watch hung;
 	struct worker *workers; /* owned: all that have not ended, the abandoned ones too */
 	uv_async_t wake;	/* for a turn that nothing else would begin */
 	uv_check_t turn;

@@ -15,7 +15,7 @@
 #include "proto/procfs.h"
 
 /* More are asked anew: their descriptors would cost more than the scan. */
-#define MAX_WATCHED 256u
+#define MAX_WATCHED 96u
 
 struct snapshot {
 	struct broker *broker;	       /* borrowed */

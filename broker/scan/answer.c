@@ -22,7 +22,9 @@
 struct answerer {
 	struct scan_loop_options options;
 	struct scan_index *index;
+	struct scan_pool *pool; /* owned: reads the facts of who hits */
 	struct policy *policy;
+	uint64_t policy_reading; /* from 1 */
 	struct machine_facts *machine;
 	struct mount_watch mounts;
 	struct application_context application;
@@ -32,12 +34,14 @@ struct answerer {
 
 static int open_parts(struct answerer *answerer)
 {
-	const struct scan_loop_options *options = &answerer->options;
+	const struct scan_loop_options *options = &answerer->options; /* lives as long */
 	struct index_options index = {
 		.proc_fd = options->proc_fd,
 		.n_threads = options->n_threads,
 		.text_maps = options->text_maps,
 		.free_cached = notes_free,
+		.skipped = options->skipped,
+		.n_skipped = options->n_skipped,
 	};
 	struct policy_options policy = {0};
 	struct machine_options machine = {.proc_fd = options->proc_fd, .root = ""};
@@ -49,6 +53,9 @@ static int open_parts(struct answerer *answerer)
 	}
 	if (r == 0) {
 		r = scan_index_new(&index, &answerer->index);
+	}
+	if (r == 0) {
+		r = scan_pool_new(options->n_threads, &answerer->pool);
 	}
 	if (r == 0) {
 		r = policy_new(&policy, &answerer->policy);
@@ -71,6 +78,7 @@ int answerer_new(const struct scan_loop_options *options, struct answerer **ret_
 	}
 	answerer->options = *options;
 	answerer->mounts.fd = -1;
+	answerer->policy_reading = 1;
 	r = open_parts(answerer);
 	if (r < 0) {
 		answerer_free(answerer);
@@ -84,6 +92,7 @@ void answerer_free(struct answerer *answerer)
 {
 	if (answerer) {
 		(void)scan_index_free(answerer->index);
+		(void)scan_pool_free(answerer->pool);
 		(void)policy_free(answerer->policy);
 		(void)machine_facts_free(answerer->machine);
 		mount_watch_done(&answerer->mounts);
@@ -200,8 +209,10 @@ static int build_entries(struct answerer *answerer, const Rmscan__ScanBegin *beg
 	struct entries_context context = {
 		.index = answerer->index,
 		.proc_fd = answerer->options.proc_fd,
+		.pool = answerer->pool,
 		.machine = answerer->machine,
 		.policy = answerer->policy,
+		.policy_reading = answerer->policy_reading,
 		.application = &answerer->application,
 		.self = &self,
 		.begin = begin,
@@ -222,10 +233,19 @@ static uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* Decisions that were kept point into the files as they were. */
+static int refresh_policy(struct answerer *answerer)
+{
+	int r = policy_refresh(answerer->policy);
+
+	answerer->policy_reading += r > 0;
+	return r;
+}
+
 static int prepare(struct answerer *answerer, const Rmscan__ScanBegin *begin,
 		   const atomic_bool *cancelled, struct index_counts *ret_counts)
 {
-	int r = policy_refresh(answerer->policy);
+	int r = refresh_policy(answerer);
 
 	if (r < 0) {
 		return r;
@@ -279,7 +299,7 @@ static int answer_policy(struct answerer *answerer, struct worker_link *link,
 	Rmscan__PolicyFound found = RMSCAN__POLICY_FOUND__INIT;
 	struct policy_decision decision;
 
-	if (!name || policy_refresh(answerer->policy) < 0) {
+	if (!name || refresh_policy(answerer) < 0) {
 		return worker_link_fail(link, question->token, ENOMEM);
 	}
 	if (field->len) {

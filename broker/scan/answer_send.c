@@ -153,16 +153,20 @@ static void count_processes(const struct answer_parts *parts, struct inspection 
 	const struct index_process *processes = scan_index_processes(parts->index, &n);
 	uint32_t n_denied = 0;
 	uint32_t n_incomplete = 0;
+	uint32_t n_hung = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		if (processes[i].flags & INDEX_DENIED) {
 			n_denied++;
+		} else if (processes[i].flags & INDEX_SKIPPED) {
+			n_hung++;
 		} else if (processes[i].flags & INDEX_INCOMPLETE) {
 			n_incomplete++;
 		}
 	}
 	add_sort(inspection, "not permitted: another user's process, or a protected one", n_denied);
 	add_sort(inspection, "it could not be read as a whole", n_incomplete);
+	add_sort(inspection, "it does not answer: it hangs in a file system", n_hung);
 	add_sort(inspection,
 		 "it maps a file that may be a registered one; without CAP_CHECKPOINT_RESTORE "
 		 "that can't be told on this file system",
@@ -173,7 +177,8 @@ static void count_processes(const struct answer_parts *parts, struct inspection 
 		n_denied++;
 	}
 	inspection->message.n_processes = parts->counts.n_processes;
-	inspection->message.n_not_inspected = n_denied + n_incomplete + parts->hits->n_unconfirmed;
+	inspection->message.n_not_inspected =
+		n_denied + n_incomplete + n_hung + parts->hits->n_unconfirmed;
 	inspection->message.n_reread = parts->counts.n_reread;
 	inspection->message.unchecked = inspection->sort_list;
 }
@@ -285,7 +290,7 @@ static int send_totals(struct worker_link *link, const struct answer_parts *part
 	if (r < 0) {
 		return worker_link_fail(link, parts->token, -r);
 	}
-	if (parts->begin->with_uses) {
+	if (parts->begin->with_idle) {
 		idle = find_idle(parts, &n_idle);
 	}
 	done.n_entries = (uint32_t)parts->entries->n_entries;

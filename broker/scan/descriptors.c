@@ -22,6 +22,8 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include "broker/scan/reading_board.h"
+
 #define LISTING_BYTES (32u * 1024u)
 /* Descriptors between two looks at `cancelled`: some milliseconds. */
 #define DESCRIPTORS_A_LOOK 1024u
@@ -236,6 +238,7 @@ static int read_descriptor(struct link_reader *reader, int fd, const char *name,
 
 static bool is_cancelled(const struct link_reader *reader)
 {
+	reading_step();
 	return reader->cancelled && atomic_load_explicit(reader->cancelled, memory_order_relaxed);
 }
 

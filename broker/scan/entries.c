@@ -72,26 +72,38 @@ static int look_at_scope(const struct entries_context *context, const struct hit
 	return 0;
 }
 
-static void classify(const struct entries_context *context, const struct machine_view *view,
-		     struct member *member)
+/* What the policy files say of it, decided once for each reading of them. */
+static const struct policy_decision *decide(const struct entries_context *context,
+					    struct notes *notes)
 {
-	const struct process_facts *facts = member->facts;
+	const struct process_facts *facts = notes->facts;
 	const struct cgroup_facts *cgroup = &facts->cgroup;
 	struct policy_subject subject = {
 		.unit = cgroup->service[0] ? cgroup->service : cgroup->scope,
 		.is_user = cgroup->is_user,
 		.executable = facts->exe ? facts->exe : facts->comm,
 	};
-	struct policy_decision decision;
+
+	if (notes->decided_by != context->policy_reading) {
+		policy_decide(context->policy, &subject, &notes->decision);
+		notes->decided_by = context->policy_reading;
+	}
+	return &notes->decision;
+}
+
+/* Its notes have the facts already. */
+static void classify(const struct entries_context *context, const struct machine_view *view,
+		     struct member *member)
+{
+	const struct process_facts *facts = member->facts;
 	struct application_input input = {
 		.facts = facts,
 		.view = view,
-		.policy = &decision,
+		.policy = decide(context, notes_of(member->hit->process)),
 		.self = self_set_find(context->self, facts->pid, facts->start_time, view),
 		.ts_session = login_find(facts, LOGIN_USERS_DIRECTORY),
 	};
 
-	policy_decide(context->policy, &subject, &decision);
 	application_classify(context->application, &input, &member->application);
 }
 
@@ -120,9 +132,35 @@ static int build_member(const struct entries_context *context, const struct hits
 	return 0;
 }
 
+struct reading {
+	const struct entries_context *context;
+	const struct hits *hits;
+};
+
+/* Each process has notes of its own, so several threads may read at once. */
+static void read_facts(void *userdata, size_t begin, size_t end)
+{
+	const struct reading *reading = userdata;
+	const struct process_facts *facts;
+
+	for (size_t i = begin; i < end; i++) {
+		if (atomic_load_explicit(reading->context->cancelled, memory_order_relaxed)) {
+			return;
+		}
+		/* What goes wrong is found again when the facts are wanted. */
+		(void)!notes_read_facts(reading->hits->hits[i].process, reading->context->proc_fd,
+					&facts);
+	}
+}
+
+#define FACTS_AT_ONCE 8u
+
 static int build_members(const struct entries_context *context, const struct hits *hits,
 			 struct entries *entries)
 {
+	struct reading reading = {context, hits};
+
+	scan_pool_run(context->pool, hits->n_hits, FACTS_AT_ONCE, read_facts, &reading);
 	entries->members = calloc(hits->n_hits + 1, sizeof(*entries->members));
 	if (!entries->members) {
 		return -ENOMEM;

@@ -12,6 +12,7 @@
 #include "broker/scan/match.h"
 #include "broker/scan/notes.h"
 #include "broker/scan/policy.h"
+#include "broker/scan/pool.h"
 #include "broker/scan/self.h"
 #include "proto/base.h"
 
@@ -19,8 +20,10 @@
 struct entries_context {
 	struct scan_index *index;
 	int proc_fd;
+	struct scan_pool *pool; /* reads facts */
 	struct machine_facts *machine;
 	struct policy *policy;
+	uint64_t policy_reading; /* counts up each time its files were read again */
 	const struct application_context *application;
 	const struct self_set *self;
 	const Rmscan__ScanBegin *begin; /* who is never shown */

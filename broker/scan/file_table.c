@@ -120,6 +120,7 @@ static int64_t hold_file(struct file_table *table, const struct found_hold *foun
 		if (file->inode == found->inode && file->device == found->device &&
 		    file->by_maps == found->by_maps) {
 			file->n_holders++;
+			file->is_ambiguous |= found->is_ambiguous;
 			file->mode = found->mode ? found->mode : file->mode;
 			file->rdev = found->mode ? found->rdev : file->rdev;
 			return table->slots[at] - 1;
@@ -133,6 +134,7 @@ static int64_t hold_file(struct file_table *table, const struct found_hold *foun
 		.device = found->device,
 		.inode = found->inode,
 		.by_maps = found->by_maps,
+		.is_ambiguous = found->is_ambiguous,
 		.mode = found->mode,
 		.rdev = found->rdev,
 		.n_holders = 1,
@@ -256,6 +258,19 @@ static int compare_holds(const void *a, const void *b)
 	return 0;
 }
 
+/* How many holds of one file and kind are kept. */
+static size_t max_alike(const struct hold_list *list, const struct hold *hold)
+{
+	switch (hold->kind) {
+	case HOLD_DESCRIPTOR:
+		return MAX_DESCRIPTORS_A_FILE;
+	case HOLD_MAPPING:
+		return list->table->files[hold->file].is_ambiguous ? MAX_MAPPINGS_A_NUMBER + 1 : 1;
+	default:
+		return 1;
+	}
+}
+
 /* Drops what tells nothing more. */
 static void thin_out(struct hold_list *list)
 {
@@ -267,13 +282,17 @@ static void thin_out(struct hold_list *list)
 		const struct hold *hold = &list->holds[i];
 		bool is_same = n > 0 && list->holds[n - 1].file == hold->file &&
 			       list->holds[n - 1].kind == hold->kind;
-		size_t max = hold->kind == HOLD_DESCRIPTOR ? MAX_DESCRIPTORS_A_FILE : 1;
+		size_t max = max_alike(list, hold);
 
 		n_same = is_same ? n_same + 1 : 1;
 		if (n_same > max) {
 			release_file(list->table, hold->file);
 		} else {
 			list->holds[n++] = *hold;
+			if (hold->kind == HOLD_MAPPING && n_same > MAX_MAPPINGS_A_NUMBER) {
+				list->holds[n - 1].address = 0;
+				list->holds[n - 1].end = 0;
+			}
 		}
 	}
 	(void)pthread_mutex_unlock(&list->table->lock);

@@ -31,6 +31,7 @@ struct found_hold {
 	uint64_t rdev;
 	uint32_t mode;
 	bool by_maps;
+	bool is_ambiguous; /* several files may have this number in maps */
 	struct hold hold;
 };
 
@@ -47,6 +48,8 @@ struct hold_list {
 /* Descriptors of one file and one process beyond these are not remembered: they tell nothing
  * more, and a process can make a million of them for nothing. */
 #define MAX_DESCRIPTORS_A_FILE 64u
+/* Mappings of an ambiguous number and one process; one more stands for the rest. */
+#define MAX_MAPPINGS_A_NUMBER 64u
 
 void hold_list_init(struct hold_list *list, struct file_table *table);
 /* 0 or -ENOMEM. */
@@ -54,7 +57,7 @@ int hold_list_add(struct hold_list *list, const struct found_hold *found) _warn_
 /* Gives back all that the list has. */
 void hold_list_done(struct hold_list *list);
 
-/* What was found, sorted by file, a mapped file once. The caller owns it; holds_free() it.
+/* What was found, sorted by file, a mapped file once unless it is ambiguous. The caller owns it; holds_free() it.
  * 0 or -ENOMEM: it stays in the list. */
 int hold_list_finish(struct hold_list *list, struct hold **ret_holds, size_t *ret_n) _warn_unused_;
 

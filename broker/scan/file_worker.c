@@ -14,7 +14,7 @@
 #include "broker/scan/lease.h"
 #include "broker/scan/tree_walk.h"
 
-/* Real paths in one answer; with one path more and the identities it stays below a frame. */
+/* Real and final paths in one answer; with one path more and the identities it stays below a frame. */
 #define MAX_REAL_PATH_BYTES (512u * 1024u)
 
 int file_worker_new(bool may_touch_remote, struct file_worker **ret_worker)
@@ -45,6 +45,7 @@ struct file_worker *file_worker_free(struct file_worker *worker)
 		resolver_done(&worker->resolver);
 		mount_watch_done(&worker->mounts);
 		frame_buffer_done(&worker->real_paths);
+		frame_buffer_done(&worker->final_paths);
 		free(worker);
 	}
 	return NULL;
@@ -63,6 +64,7 @@ static int begin(struct file_worker *worker)
 	worker->has_reread = false;
 	worker->n_found = 0;
 	worker->real_paths.size = 0;
+	worker->final_paths.size = 0;
 	resolver_reset(&worker->resolver);
 	return r < 0 ? r : 0;
 }
@@ -98,9 +100,31 @@ static int send_files(struct file_worker *worker, struct worker_link *link, uint
 	answer.identities.len = worker->n_found * sizeof(worker->found[0]);
 	answer.real_paths.data = worker->real_paths.data;
 	answer.real_paths.len = worker->real_paths.size;
+	answer.final_paths.data = worker->final_paths.data;
+	answer.final_paths.len = worker->final_paths.size;
 	worker->n_found = 0;
 	worker->real_paths.size = 0;
+	worker->final_paths.size = 0;
 	return worker_link_send(link, &reply);
+}
+
+/* Where the path leads, if its last name is a symbolic link. */
+static const char *final_path(const struct file_identity *identity, const struct place *place)
+{
+	if (identity->kind == FILE_MISSING || identity->kind == FILE_UNCHECKED) {
+		return "";
+	}
+	return strcmp(place->real, place->real_path) == 0 ? "" : place->real;
+}
+
+static int add_texts(struct file_worker *worker, const struct file_identity *identity,
+		     const struct place *place, const char *path)
+{
+	const char *real = strcmp(place->real_path, path) == 0 ? "" : place->real_path;
+	const char *final = final_path(identity, place);
+	int r = frame_buffer_append(&worker->real_paths, real, strlen(real) + 1);
+
+	return r < 0 ? r : frame_buffer_append(&worker->final_paths, final, strlen(final) + 1);
 }
 
 /* Adds what is known of a path to the answer. */
@@ -108,15 +132,13 @@ static int add_file(struct file_worker *worker, const Rmscan__FileQuery *query, 
 {
 	struct file_identity *identity = &worker->found[worker->n_found];
 	struct place place;
-	const char *real_path;
 	int r = find(worker, path, identity, &place);
 
 	if (r == 0 && query->with_lease) {
 		lease_probe(place.directory_fd, place.name, identity);
 	}
 	if (r == 0 && query->with_real_paths) {
-		real_path = strcmp(place.real_path, path) == 0 ? "" : place.real_path;
-		r = frame_buffer_append(&worker->real_paths, real_path, strlen(real_path) + 1);
+		r = add_texts(worker, identity, &place, path);
 	}
 	place_done(&place);
 	worker->n_found += r == 0;
@@ -152,7 +174,7 @@ static int answer_paths(struct file_worker *worker, struct worker_link *link, ui
 			return worker_link_fail(link, token, r);
 		}
 		if (worker->n_found == FILE_WORKER_CHUNK ||
-		    worker->real_paths.size > MAX_REAL_PATH_BYTES) {
+		    worker->real_paths.size + worker->final_paths.size > MAX_REAL_PATH_BYTES) {
 			r = send_files(worker, link, token);
 		}
 	}

@@ -22,7 +22,8 @@ struct file_worker {
 	/* The answer that is being put together. */
 	size_t n_found;
 	struct file_identity found[FILE_WORKER_CHUNK];
-	struct frame_buffer real_paths; /* each with its NUL */
+	struct frame_buffer real_paths;	 /* each with its NUL */
+	struct frame_buffer final_paths; /* the same */
 };
 
 /* 0 or -errno. `may_touch_remote`: it is the one that may hang. */

@@ -15,11 +15,11 @@
 #define ACTION_NO_RESTART 1u
 #define ACTION_NO_SHUTDOWN 2u
 
-static bool runs(struct scan_index *index, const struct member *member,
+static bool runs(const struct entries_context *context, const struct member *member,
 		 const Rmscan__FilterRule *rule)
 {
 	size_t n_files;
-	const struct index_file *files = scan_index_files(index, &n_files);
+	const struct index_file *files = scan_index_files(context->index, &n_files);
 	const struct index_process *process = member->hit->process;
 
 	for (size_t i = 0; i < process->n_holds; i++) {
@@ -29,6 +29,11 @@ static bool runs(struct scan_index *index, const struct member *member,
 		    file->inode == rule->inode && file->device == rule->device) {
 			return true;
 		}
+	}
+	/* Elsewhere the same path is another file (A60). */
+	if (context->application->mount_namespace &&
+	    member->facts->mount_namespace != context->application->mount_namespace) {
+		return false;
 	}
 	return member->facts->exe && strlen(member->facts->exe) == rule->executable.len &&
 	       memcmp(member->facts->exe, rule->executable.data, rule->executable.len) == 0;
@@ -49,7 +54,7 @@ static bool is_service(const struct member *member, const ProtobufCBinaryData *s
 				     member->facts->cgroup.is_user);
 }
 
-static bool matches(struct scan_index *index, const struct member *member,
+static bool matches(const struct entries_context *context, const struct member *member,
 		    const Rmscan__FilterRule *rule)
 {
 	if (rule->process) {
@@ -58,7 +63,7 @@ static bool matches(struct scan_index *index, const struct member *member,
 	if (rule->service.len) {
 		return is_service(member, &rule->service);
 	}
-	return rule->executable.len && runs(index, member, rule);
+	return rule->executable.len && runs(context, member, rule);
 }
 
 static uint32_t mask_of(uint32_t action)
@@ -81,7 +86,7 @@ uint32_t filter_match_status(const struct entries_context *context, const struct
 		uint32_t mask = mask_of(context->filters[i]->action);
 
 		for (size_t m = 0; !(status & mask) && m < entry->n_members; m++) {
-			if (matches(context->index, entry->members[m], context->filters[i])) {
+			if (matches(context, entry->members[m], context->filters[i])) {
 				status |= mask;
 			}
 		}

@@ -33,6 +33,7 @@
 #include "broker/scan/member_relatives.h"
 #include "broker/scan/pool.h"
 #include "broker/scan/population.h"
+#include "broker/scan/reading_board.h"
 
 struct scan_index {
 	struct index_options options;
@@ -102,6 +103,9 @@ int scan_index_new(const struct index_options *options, struct scan_index **ret_
 		(void)scan_index_free(index);
 		return r;
 	}
+	index->population.has_kcmp = index->reader.has_kcmp;
+	index->population.skipped = options->skipped;
+	index->population.n_skipped = options->n_skipped;
 	index->population.no_clock |= options->no_clock || !index->reader.has_kcmp;
 	index->reader.hidden = index->population.hidden;
 	index->reader.n_hidden = index->population.n_hidden;
@@ -162,21 +166,41 @@ static void meet_todo(void *userdata, size_t begin, size_t end)
 	}
 }
 
+static int read_member(const struct scan_index *index, struct member *member)
+{
+	struct subject subject = {
+		.pid = member->process.pid,
+		.pidfd = member->pidfd,
+		.start_time = member->process.start_time,
+		.mount_namespace = member->process.mount_namespace,
+	};
+	int r;
+
+	if (member->is_skipped) {
+		member->next = (struct process_reading){
+			.kind = PROCESS_USER,
+			.flags = INDEX_INCOMPLETE | INDEX_SKIPPED,
+			.error = ETIMEDOUT,
+			.uid = (uid_t)-1, /* unknown */
+			.task = subject.pid,
+		};
+		return 0;
+	}
+	reading_begin(subject.pid, subject.start_time);
+	r = reader_read(&index->reader, &subject, &member->next);
+	reading_end();
+	return r;
+}
+
 static void read_todo(void *userdata, size_t begin, size_t end)
 {
 	struct scan_index *index = userdata;
 
 	for (size_t i = begin; i < end && !is_cancelled(index); i++) {
 		struct member *member = index->todo[i];
-		struct subject subject = {
-			.pid = member->process.pid,
-			.pidfd = member->pidfd,
-			.start_time = member->process.start_time,
-			.mount_namespace = member->process.mount_namespace,
-		};
 
 		if (!member->is_gone && member->kind == PROCESS_USER) {
-			member->result = reader_read(&index->reader, &subject, &member->next);
+			member->result = read_member(index, member);
 		}
 	}
 }
@@ -250,7 +274,7 @@ static int meet_members(struct scan_index *index)
 	for (size_t i = 0; r == 0 && i < index->n_todo; i++) {
 		struct member *member = index->todo[i];
 
-		if (member->is_gone || member->kind != PROCESS_USER) {
+		if (member->is_gone || member->kind != PROCESS_USER || member->is_skipped) {
 			continue;
 		}
 		r = mount_tables_add(&index->reader.mounts, member->process.mount_namespace,

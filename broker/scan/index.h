@@ -45,6 +45,12 @@ struct hold {
 
 _Static_assert(sizeof(struct hold) == 24, "there are a quarter of a million");
 
+/* The last mapping of an ambiguous file stands for more than are kept: it has no range. */
+static inline bool hold_is_rest(const struct hold *hold)
+{
+	return hold->kind == HOLD_MAPPING && !hold->end;
+}
+
 /* The largest thread id that fits; the kernel's own limit is a quarter of it. */
 #define MAX_HOLD_TASK 0xffffffu
 
@@ -52,9 +58,10 @@ _Static_assert(sizeof(struct hold) == 24, "there are a quarter of a million");
 struct index_file {
 	uint64_t device; /* HOLD_MAPPING: the superblock's; the others: st_dev */
 	uint64_t inode;
-	bool by_maps;  /* seen in a mapping: `device` is the superblock's */
-	uint32_t mode; /* st_mode, 0 when only maps tell */
-	uint64_t rdev; /* of a device node */
+	bool by_maps;	   /* seen in a mapping: `device` is the superblock's */
+	bool is_ambiguous; /* by_maps, and may be several files: their mappings are all kept */
+	uint32_t mode;	   /* st_mode, 0 when only maps tell */
+	uint64_t rdev;	   /* of a device node */
 	uint32_t n_holders;
 };
 
@@ -64,6 +71,7 @@ enum index_process_flag {
 	INDEX_REREAD = 1 << 2,	    /* read again by the last refresh */
 	INDEX_SHARES = 1 << 3,	    /* has relatives that share memory or descriptors */
 	INDEX_LEADER_GONE = 1 << 4, /* its main thread has exited, others run */
+	INDEX_SKIPPED = 1 << 5,	    /* with INDEX_INCOMPLETE: nothing of it may be read */
 };
 
 struct index_process {
@@ -91,6 +99,9 @@ struct index_options {
 	bool text_maps;		/* never use PROCMAP_QUERY (older kernels, tests) */
 	bool no_clock;		/* trust no clock: every refresh reads all (tests) */
 	void (*free_cached)(void *cached);
+	/* Borrowed: whom reading would hang. They are told with INDEX_SKIPPED and ETIMEDOUT. */
+	const struct skipped_process *skipped;
+	size_t n_skipped;
 };
 
 /* 0 or -errno. */

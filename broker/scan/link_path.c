@@ -22,7 +22,7 @@ void link_path_format(const struct index_process *process, const struct hold *ho
 	}
 	switch ((enum hold_kind)hold->kind) {
 	case HOLD_MAPPING:
-		/* Threads have no map_files of their own; the range is the address space's. */
+		/* Threads have none of their own: with `task` it leads nowhere. */
 		(void)snprintf(ret_path, LINK_PATH_BYTES, "%d/map_files/%" PRIx64 "-%" PRIx64,
 			       process->pid, hold->address, hold->end);
 		break;

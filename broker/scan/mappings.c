@@ -15,6 +15,8 @@
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 
+#include "broker/scan/reading_board.h"
+
 /* Of Linux 6.11; under our own names, as newer headers have theirs. */
 struct maps_query {
 	uint64_t size;
@@ -46,6 +48,7 @@ _Static_assert(sizeof(struct maps_query) == 104, "as the kernel has it");
 
 static bool is_cancelled(const atomic_bool *cancelled)
 {
+	reading_step();
 	return cancelled && atomic_load_explicit(cancelled, memory_order_relaxed);
 }
 
@@ -77,18 +80,16 @@ static const char *read_number(const char *text, unsigned int base, char end, ui
 	return at + 1;
 }
 
-/* "START-END PERM OFFSET MAJOR:MINOR INODE", then a blank or the end. */
-static int parse_line(const char *line, struct mapping *ret_mapping)
+int mapping_parse(const char *line, struct mapping *ret_mapping)
 {
 	struct mapping mapping;
-	uint64_t offset;
 	uint64_t major_number;
 	uint64_t minor_number;
 	const char *at = read_number(line, 16, '-', &mapping.address);
 
 	at = at ? read_number(at, 16, ' ', &mapping.end) : NULL;
 	at = at && strnlen(at, 5) == 5 && at[4] == ' ' ? at + 5 : NULL;
-	at = at ? read_number(at, 16, ' ', &offset) : NULL;
+	at = at ? read_number(at, 16, ' ', &mapping.offset) : NULL;
 	at = at ? read_number(at, 16, ':', &major_number) : NULL;
 	at = at ? read_number(at, 16, ' ', &minor_number) : NULL;
 	if (!at || major_number > UINT32_MAX || minor_number > UINT32_MAX ||
@@ -96,6 +97,7 @@ static int parse_line(const char *line, struct mapping *ret_mapping)
 		return -EBADMSG;
 	}
 	if (!read_number(at, 10, ' ', &mapping.inode) &&
+	    !read_number(at, 10, '\n', &mapping.inode) &&
 	    !read_number(at, 10, '\0', &mapping.inode)) {
 		return -EBADMSG;
 	}
@@ -111,7 +113,7 @@ static int end_line(struct maps_parser *parser, mapping_fn on_mapping, void *use
 
 	parser->line[parser->n_line] = '\0';
 	parser->n_line = 0;
-	r = parse_line(parser->line, &mapping);
+	r = mapping_parse(parser->line, &mapping);
 	if (r < 0 || (!mapping.inode && !mapping.device)) {
 		return r;
 	}
@@ -150,6 +152,37 @@ static int query(int maps_fd, uint64_t address, struct maps_query *ret_query)
 	return ioctl(maps_fd, MAPS_QUERY, ret_query) < 0 ? negative_errno() : 0;
 }
 
+int mapping_query(int maps_fd, uint64_t address, struct mapping *ret_mapping, char *ret_name,
+		  size_t size)
+{
+	struct maps_query answer = {
+		.size = sizeof(answer),
+		.query_flags = QUERY_FILE_BACKED,
+		.query_address = address,
+		.name_size = (uint32_t)size,
+		.name_address = (uint64_t)(uintptr_t)ret_name,
+	};
+	int r = ioctl(maps_fd, MAPS_QUERY, &answer) < 0 ? negative_errno() : 0;
+
+	if (r == -ENAMETOOLONG) {
+		*ret_name = '\0';
+		answer.name_size = 0;
+		answer.name_address = 0;
+		r = ioctl(maps_fd, MAPS_QUERY, &answer) < 0 ? negative_errno() : 0;
+	}
+	if (r < 0) {
+		return r;
+	}
+	*ret_mapping = (struct mapping){
+		.address = answer.address,
+		.end = answer.end,
+		.device = makedev(answer.device_major, answer.device_minor),
+		.inode = answer.inode,
+		.offset = answer.offset,
+	};
+	return 0;
+}
+
 bool mappings_have_query(int proc_fd)
 {
 	_cleanup_(closep) int fd = openat(proc_fd, "self/maps", O_RDONLY | O_CLOEXEC);
@@ -179,6 +212,7 @@ static int read_by_query(int maps_fd, const atomic_bool *cancelled, mapping_fn o
 			.end = answer.end,
 			.device = makedev(answer.device_major, answer.device_minor),
 			.inode = answer.inode,
+			.offset = answer.offset,
 		};
 		r = on_mapping(&mapping, userdata);
 	}

@@ -15,6 +15,7 @@ struct mapping {
 	uint64_t end;
 	uint64_t device; /* the superblock's, by makedev(3) */
 	uint64_t inode;
+	uint64_t offset; /* in the file */
 };
 
 /* Whatever is not 0 ends the reading and is its result. */
@@ -33,6 +34,15 @@ int maps_parser_feed(struct maps_parser *parser, const char *text, size_t size,
 
 /* Whether the kernel answers PROCMAP_QUERY: asks it for this process. */
 bool mappings_have_query(int proc_fd);
+
+/* A line of a maps file: "START-END PERM OFFSET MAJOR:MINOR INODE", then a blank or the end. 0 or
+ * -EBADMSG. Pure. */
+int mapping_parse(const char *line, struct mapping *ret_mapping) _warn_unused_;
+
+/* The mapping at an address, and its name; "": it does not fit. 0; -ENOENT: no file is mapped
+ * there; -ENOTTY: no PROCMAP_QUERY; other -errno. */
+int mapping_query(int maps_fd, uint64_t address, struct mapping *ret_mapping, char *ret_name,
+		  size_t size) _warn_unused_;
 
 /* Reads the mapped files of an open maps file, each mapping once. 0; -ESRCH: the memory has gone
  * (an exit, an exec) or never was; -ECANCELED; other -errno; or what the callback returned. */

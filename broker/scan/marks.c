@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "broker/scan/link_path.h"
+#include "broker/scan/mapped_file.h"
 #include "broker/scan/namespaces.h"
 
 /* Targets by number: open addressing, a slot holds the target's index plus 1. */
@@ -86,6 +87,24 @@ static int add_mark(struct marks *marks, size_t file, const struct mark *mark)
 	return 0;
 }
 
+/* Where maps collide, files of one number and one path may be several. */
+static bool has_target(const struct marks *marks, const struct match_targets *targets, size_t file,
+		       const struct scan_target *target)
+{
+	bool is_ambiguous = target->file.flags & FILE_MAPS_DIFFER;
+
+	for (uint32_t at = marks->first[file]; at; at = marks->marks[at - 1].next) {
+		const struct mark *mark = &marks->marks[at - 1];
+
+		if (mark->path == target->path &&
+		    (!is_ambiguous ||
+		     targets->targets[mark->target].file.device == target->file.device)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool has_mark(const struct marks *marks, size_t file, uint32_t path)
 {
 	for (uint32_t at = marks->first[file]; at; at = marks->marks[at - 1].next) {
@@ -113,7 +132,7 @@ static int mark_number(struct marks *marks, const struct match_targets *targets,
 
 		if (target->file.inode == held->inode &&
 		    device_of(table, &target->file) == held->device &&
-		    !has_mark(marks, file, target->path)) {
+		    !has_target(marks, targets, file, target)) {
 			r = add_mark(marks, file, &mark);
 		}
 	}
@@ -174,7 +193,8 @@ struct witness *witnesses_find(const struct match_context *context, bool only_ru
 			struct witness *witness = &witnesses[hold->file];
 
 			if (may_witness(hold, only_run) &&
-			    (!witness->process || (is_here && !witness->is_here))) {
+			    (!witness->process || (is_here && !witness->is_here) ||
+			     (is_here == witness->is_here && witness->hold->task && !hold->task))) {
 				*witness = (struct witness){
 					.process = &processes[p], .hold = hold, .is_here = is_here};
 			}
@@ -186,10 +206,7 @@ struct witness *witnesses_find(const struct match_context *context, bool only_ru
 static ssize_t read_link_of(const struct match_context *context, const struct witness *witness,
 			    char *ret_path, size_t size)
 {
-	char link[LINK_PATH_BYTES];
-
-	link_path_format(witness->process, witness->hold, link);
-	return link_path_read(context->proc_fd, link, ret_path, size);
+	return hold_read_path(context, witness->process, witness->hold, ret_path, size);
 }
 
 ssize_t witness_read_path(const struct match_context *context, bool only_run, size_t file,

@@ -13,12 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "broker/scan/file_identity.h"
+#include "broker/scan/confirm.h"
 #include "broker/scan/link_path.h"
+#include "broker/scan/mapped_file.h"
 #include "broker/scan/marks.h"
 #include "broker/scan/namespaces.h"
 #include "broker/scan/notes.h"
 #include "broker/scan/path_table.h"
+#include "broker/scan/reading_board.h"
 #include "broker/scan/script.h"
 
 /* Of a command line; scripts stand at its beginning. */
@@ -34,12 +36,6 @@ struct search {
 	struct marks marks;
 	struct namespaces namespaces;
 	struct hits *hits;
-};
-
-enum answer {
-	ANSWER_NO,
-	ANSWER_YES,
-	ANSWER_UNKNOWN,
 };
 
 static void search_done(struct search *search)
@@ -170,72 +166,11 @@ static uint32_t use_kind(const struct hold *hold)
 	return kinds[hold->kind];
 }
 
-/* Without the right to look behind the link (CAP_CHECKPOINT_RESTORE for map_files) its text is
- * left: the registered path itself is a yes, another one may be a hard link. */
-static enum answer confirm_by_text(const struct search *search, uint32_t path, const char *link)
-{
-	const struct match_targets *targets = search->targets;
-	char text[PATH_MAX];
-	size_t length;
-	ssize_t n = link_path_read(search->context->proc_fd, link, text, sizeof(text));
-
-	if (n < 0) {
-		return n == -ENOENT ? ANSWER_NO : ANSWER_UNKNOWN;
-	}
-	length = (size_t)n;
-	(void)link_path_strip_deleted(text, &length);
-	if (strcmp(text, targets->paths[path]) == 0 ||
-	    (targets->real_paths && targets->real_paths[path] &&
-	     strcmp(text, targets->real_paths[path]) == 0)) {
-		return ANSWER_YES;
-	}
-	return ANSWER_UNKNOWN;
-}
-
-static enum answer confirm(const struct search *search, const struct index_process *process,
-			   const struct hold *hold, const struct mark *mark)
-{
-	const struct scan_target *target;
-	struct file_identity identity;
-	char link[LINK_PATH_BYTES];
-	bool is_ambiguous;
-
-	if (mark->target == MARK_BY_NAME) {
-		return ANSWER_YES; /* its own name said so, and it is this very file */
-	}
-	target = &search->targets->targets[mark->target];
-	is_ambiguous = hold->kind == HOLD_MAPPING && (target->file.flags & FILE_MAPS_DIFFER);
-	if (!is_ambiguous && !(target->flags & TARGET_VERIFY)) {
-		return ANSWER_YES;
-	}
-	if (target->file.flags & FILE_ON_REMOTE) {
-		return ANSWER_YES; /* its numbers are all there is: it must not be touched */
-	}
-	link_path_format(process, hold, link);
-	/* What it can't tell is part of the identity. */
-	(void)!file_identity_read_at(search->context->mounts, search->context->proc_fd, link,
-				     &identity);
-	if (identity.kind == FILE_MISSING) {
-		return ANSWER_NO; /* it holds it no more */
-	}
-	if (identity.kind == FILE_UNCHECKED) {
-		return confirm_by_text(search, mark->path, link);
-	}
-	if (identity.device != target->file.device || identity.inode != target->file.inode) {
-		return ANSWER_NO;
-	}
-	return identity.generation == target->file.generation || !identity.generation ||
-			       !target->file.generation
-		       ? ANSWER_YES
-		       : ANSWER_NO;
-}
-
 /* The path in use, where it is not the registered one. NULL also without memory: it is only for
  * people. */
 static char *read_actual(const struct search *search, const struct index_process *process,
 			 const struct hold *hold, const struct mark *mark)
 {
-	char link[LINK_PATH_BYTES];
 	char path[PATH_MAX];
 	size_t length;
 	ssize_t n;
@@ -243,8 +178,7 @@ static char *read_actual(const struct search *search, const struct index_process
 	if (!mark->is_below && !mark->is_deleted) {
 		return NULL;
 	}
-	link_path_format(process, hold, link);
-	n = link_path_read(search->context->proc_fd, link, path, sizeof(path));
+	n = hold_read_path(search->context, process, hold, path, sizeof(path));
 	if (n < 0) {
 		return NULL;
 	}
@@ -261,35 +195,61 @@ static int add_hold(const struct search *search, struct index_process *process,
 		.path = mark->path,
 		.fd = hold->kind == HOLD_DESCRIPTOR ? hold->where : 0,
 		.is_deleted = mark->is_deleted,
+		.actual = read_actual(search, process, hold, mark),
 	};
 
-	switch (confirm(search, process, hold, mark)) {
-	case ANSWER_NO:
-		return 0;
-	case ANSWER_UNKNOWN:
-		search->hits->n_unconfirmed++;
-		return 0;
-	case ANSWER_YES:
-		break;
-	}
-	use.actual = read_actual(search, process, hold, mark);
 	return hits_add_use(search->hits, process, &use);
+}
+
+/* Mappings of one number may be several files; any other hold stands for itself. */
+static size_t count_alike(const struct index_process *process, size_t first)
+{
+	const struct hold *holds = process->holds;
+	size_t n = 1;
+
+	while (holds[first].kind == HOLD_MAPPING && first + n < process->n_holds &&
+	       holds[first + n].file == holds[first].file &&
+	       holds[first + n].kind == HOLD_MAPPING) {
+		n++;
+	}
+	return n;
+}
+
+/* One of them is enough; what none of them tells is counted once. */
+static int match_alike(const struct search *search, struct index_process *process,
+		       const struct hold *holds, size_t n, const struct mark *mark)
+{
+	bool is_unknown = false;
+
+	for (size_t i = 0; i < n; i++) {
+		enum answer answer =
+			mark_confirm(search->context, search->targets, process, &holds[i], mark);
+
+		if (answer == ANSWER_YES) {
+			return add_hold(search, process, &holds[i], mark);
+		}
+		is_unknown |= answer == ANSWER_UNKNOWN;
+	}
+	search->hits->n_unconfirmed += is_unknown;
+	return 0;
 }
 
 /* Executables first, so that their mappings are not said as well. */
 static int match_holds(const struct search *search, struct index_process *process, bool executables)
 {
+	size_t n;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < process->n_holds; i++) {
+	for (size_t i = 0; r == 0 && i < process->n_holds; i += n) {
 		const struct hold *hold = &process->holds[i];
 		uint32_t at = search->marks.first[hold->file];
 
+		n = count_alike(process, i);
 		if ((hold->kind == HOLD_EXECUTABLE) != executables) {
 			continue;
 		}
 		for (; r == 0 && at; at = search->marks.marks[at - 1].next) {
-			r = add_hold(search, process, hold, &search->marks.marks[at - 1]);
+			r = match_alike(search, process, hold, n, &search->marks.marks[at - 1]);
 		}
 	}
 	return r;
@@ -454,6 +414,10 @@ static int match_processes(struct search *search)
 		if (atomic_load_explicit(context->cancelled, memory_order_relaxed)) {
 			return -ECANCELED;
 		}
+		if (process->flags & INDEX_SKIPPED) {
+			continue;
+		}
+		reading_begin(process->pid, process->start_time);
 		r = match_holds(search, process, true);
 		if (r == 0) {
 			r = match_holds(search, process, false);
@@ -461,6 +425,7 @@ static int match_processes(struct search *search)
 		if (r == 0) {
 			r = match_script(search, process);
 		}
+		reading_end();
 	}
 	return r;
 }
@@ -468,17 +433,20 @@ static int match_processes(struct search *search)
 int match_find(const struct match_context *context, const struct match_targets *targets,
 	       struct hits *ret_hits)
 {
+	unsigned int n_texts_left = MAX_MAPS_TEXTS;
+	struct match_context bounded = *context;
 	_cleanup_(search_done) struct search search = {
-		.context = context, .targets = targets, .hits = ret_hits};
+		.context = &bounded, .targets = targets, .hits = ret_hits};
 	int r;
 
 	*ret_hits = (struct hits){0};
+	bounded.n_maps_texts_left = &n_texts_left;
 	if (targets->n_paths == 0) {
 		return 0;
 	}
 	r = path_table_init(&search.paths, targets);
 	if (r == 0) {
-		r = marks_find(context, targets, &search.paths, &search.marks);
+		r = marks_find(&bounded, targets, &search.paths, &search.marks);
 	}
 	return r < 0 ? r : match_processes(&search);
 }

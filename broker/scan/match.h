@@ -21,6 +21,7 @@ struct match_context {
 	const struct mount_table *mounts; /* of it; NULL: unknown */
 	uid_t uid;			  /* whose word about their scripts is believed */
 	const atomic_bool *cancelled;
+	unsigned int *n_maps_texts_left; /* a question's own; NULL: as many as it takes */
 };
 
 /* What a question looks for; arrays are borrowed. */
@@ -28,7 +29,9 @@ struct match_targets {
 	size_t n_paths;
 	const char *const *paths;      /* as registered */
 	const char *const *real_paths; /* without symbolic links above the last name; NULL: same */
-	const uint8_t *is_tree;	       /* one a path */
+	/* Without any, where the last name is one; each or all NULL: the same. */
+	const char *const *final_paths;
+	const uint8_t *is_tree; /* one a path */
 	size_t n_targets;
 	const struct scan_target *targets;
 };

@@ -78,6 +78,7 @@ int member_add_relatives(struct member *member, struct relatives relatives[_RELA
 
 bool member_lacks_relatives(const struct member *member)
 {
-	return member->kind == PROCESS_USER && !(member->reading.flags & INDEX_DENIED) &&
+	return member->kind == PROCESS_USER && !member->is_skipped &&
+	       !(member->reading.flags & INDEX_DENIED) &&
 	       (!member->sorted[RELATIVE_MEMORY] || !member->sorted[RELATIVE_DESCRIPTORS]);
 }

@@ -185,6 +185,32 @@ const struct mount *mount_tables_find_id(const struct mount_tables *tables, uint
 	return mount;
 }
 
+/* -1: it is not in this table. */
+static int maps_differ(const struct mount_table *table, uint64_t device)
+{
+	for (size_t i = 0; i < table->n_mounts; i++) {
+		if (table->mounts[i].device == device) {
+			return (table->mounts[i].flags & MOUNT_MAPS_DIFFER) != 0;
+		}
+	}
+	return -1;
+}
+
+bool mount_tables_maps_differ(const struct mount_tables *tables, uint64_t namespace_id,
+			      uint64_t device)
+{
+	const struct namespace_mounts *mounts = find(tables, namespace_id);
+	int answer = mounts ? maps_differ(&mounts->table, device) : -1;
+
+	if (answer < 0) {
+		answer = maps_differ(&tables->own.table, device);
+	}
+	for (size_t i = 0; answer < 0 && i < tables->n_others; i++) {
+		answer = maps_differ(&tables->others[i].table, device);
+	}
+	return answer != 0;
+}
+
 const struct mount_table *mount_tables_of(const struct mount_tables *tables, uint64_t namespace_id)
 {
 	const struct namespace_mounts *mounts;

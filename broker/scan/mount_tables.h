@@ -47,5 +47,10 @@ void mount_tables_forget_unseen(struct mount_tables *tables);
 /* Ids of mounts are unique over all namespaces. NULL: unknown, of the kernel, or detached. */
 const struct mount *mount_tables_find_id(const struct mount_tables *tables, uint64_t id);
 
+/* Whether files of a superblock may share numbers in maps; true where it is in no table. The
+ * mounts of `namespace_id` are looked at first. */
+bool mount_tables_maps_differ(const struct mount_tables *tables, uint64_t namespace_id,
+			      uint64_t device);
+
 /* The whole table of a namespace; NULL: there is none. */
 const struct mount_table *mount_tables_of(const struct mount_tables *tables, uint64_t namespace_id);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "broker/scan/reading_board.h"
+
 struct notes *notes_of(struct index_process *process)
 {
 	if (!process->cached) {
@@ -25,9 +27,13 @@ int notes_read_facts(struct index_process *process, int proc_fd,
 		     const struct process_facts **ret_facts)
 {
 	_cleanup_(facts_freep) struct process_facts *facts = NULL;
-	struct notes *notes = notes_of(process);
+	struct notes *notes;
 	int r;
 
+	if (process->flags & INDEX_SKIPPED) {
+		return -ETIMEDOUT;
+	}
+	notes = notes_of(process);
 	if (!notes) {
 		return -ENOMEM;
 	}
@@ -36,7 +42,9 @@ int notes_read_facts(struct index_process *process, int proc_fd,
 		if (!facts) {
 			return -ENOMEM;
 		}
+		reading_begin(process->pid, process->start_time);
 		r = process_facts_read(proc_fd, process->pid, process->start_time, facts);
+		reading_end();
 		if (r < 0) {
 			return r;
 		}

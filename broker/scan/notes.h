@@ -7,6 +7,7 @@
 
 #include "broker/scan/index.h"
 #include "broker/scan/machine_facts.h"
+#include "broker/scan/policy.h"
 #include "broker/scan/process_facts.h"
 
 struct notes {
@@ -15,6 +16,8 @@ struct notes {
 	struct process_facts *facts; /* owned, NULL: not read yet */
 	struct machine_view *view;   /* owned, NULL: not read yet */
 	char *name;		     /* owned: for people, NULL: not looked for yet */
+	struct policy_decision decision;
+	uint64_t decided_by; /* which reading of the policy files; 0: none yet */
 };
 
 /* The process's notes, made if need be; NULL without memory. */

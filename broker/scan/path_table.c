@@ -7,16 +7,17 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-static const char *real_path(const struct match_targets *targets, size_t path)
+const char *path_table_text(const struct match_targets *targets, size_t path, unsigned int form)
 {
-	return targets->real_paths ? targets->real_paths[path] : NULL;
+	const char *const *const forms[PATH_FORMS] = {targets->paths, targets->real_paths,
+						      targets->final_paths};
+
+	return forms[form] ? forms[form][path] : NULL;
 }
 
 static const char *slot_text(const struct path_table *table, uint32_t slot)
 {
-	size_t path = (slot - 1) / 2;
-
-	return (slot - 1) % 2 ? real_path(table->targets, path) : table->targets->paths[path];
+	return path_table_text(table->targets, (slot - 1) / PATH_FORMS, (slot - 1) % PATH_FORMS);
 }
 
 static size_t hash_text(const char *text)
@@ -24,7 +25,7 @@ static size_t hash_text(const char *text)
 	return (size_t)XXH3_64bits(text, strlen(text));
 }
 
-static void add(struct path_table *table, uint32_t slot)
+static void add_text(struct path_table *table, uint32_t slot)
 {
 	size_t at = hash_text(slot_text(table, slot)) & table->mask;
 
@@ -34,12 +35,30 @@ static void add(struct path_table *table, uint32_t slot)
 	table->slots[at] = slot;
 }
 
+/* Each text once. */
+static void add_path(struct path_table *table, size_t path)
+{
+	for (unsigned int form = 0; form < PATH_FORMS; form++) {
+		const char *text = path_table_text(table->targets, path, form);
+		bool is_new = text;
+
+		for (unsigned int other = 0; is_new && other < form; other++) {
+			const char *before = path_table_text(table->targets, path, other);
+
+			is_new = !before || strcmp(before, text) != 0;
+		}
+		if (is_new) {
+			add_text(table, (uint32_t)(PATH_FORMS * path + form + 1));
+		}
+	}
+}
+
 int path_table_init(struct path_table *table, const struct match_targets *targets)
 {
 	size_t capacity = 16;
 
 	*table = (struct path_table){.targets = targets};
-	while (capacity < targets->n_paths * 4) {
+	while (capacity < targets->n_paths * 2 * PATH_FORMS) {
 		capacity *= 2;
 	}
 	table->mask = capacity - 1;
@@ -50,16 +69,11 @@ int path_table_init(struct path_table *table, const struct match_targets *target
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < targets->n_paths; i++) {
-		const char *real = real_path(targets, i);
-
 		if (targets->is_tree && targets->is_tree[i]) {
 			table->trees[table->n_trees++] = (uint32_t)i;
 			continue;
 		}
-		add(table, (uint32_t)(2 * i + 1));
-		if (real && strcmp(real, targets->paths[i]) != 0) {
-			add(table, (uint32_t)(2 * i + 2));
-		}
+		add_path(table, i);
 	}
 	return 0;
 }
@@ -77,7 +91,7 @@ void path_table_find(const struct path_table *table, const char *text,
 	for (size_t at = hash_text(text) & table->mask; table->slots[at];
 	     at = (at + 1) & table->mask) {
 		if (strcmp(slot_text(table, table->slots[at]), text) == 0) {
-			found((table->slots[at] - 1) / 2, userdata);
+			found((table->slots[at] - 1) / PATH_FORMS, userdata);
 		}
 	}
 }
@@ -95,11 +109,12 @@ static bool is_below(const char *text, const char *tree)
 uint32_t path_table_find_tree(const struct path_table *table, const char *text)
 {
 	for (size_t i = 0; i < table->n_trees; i++) {
-		const char *real = real_path(table->targets, table->trees[i]);
+		for (unsigned int form = 0; form < PATH_FORMS; form++) {
+			const char *tree = path_table_text(table->targets, table->trees[i], form);
 
-		if (is_below(text, table->targets->paths[table->trees[i]]) ||
-		    (real && is_below(text, real))) {
-			return table->trees[i];
+			if (tree && is_below(text, tree)) {
+				return table->trees[i];
+			}
 		}
 	}
 	return UINT32_MAX;

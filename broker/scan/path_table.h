@@ -5,13 +5,19 @@
 
 #include "broker/scan/match.h"
 
+/* As registered; without symbolic links above the last name; without any. */
+#define PATH_FORMS 3u
+
 struct path_table {
 	const struct match_targets *targets; /* borrowed */
-	uint32_t *slots; /* owned: 2 * path + (1: its real path), plus 1; 0 empty */
+	uint32_t *slots;		     /* owned: PATH_FORMS * path + form, plus 1; 0 empty */
 	size_t mask;
 	uint32_t *trees; /* owned: the paths that are trees */
 	size_t n_trees;
 };
+
+/* NULL: it is another form's. */
+const char *path_table_text(const struct match_targets *targets, size_t path, unsigned int form);
 
 /* 0 or -ENOMEM. */
 int path_table_init(struct path_table *table, const struct match_targets *targets) _warn_unused_;

@@ -14,11 +14,14 @@
 #include "broker/scan/population.h"
 
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+
+#include "broker/scan/reading_board.h"
 
 /* Descriptors that are left to the rest of the process. */
 #define DESCRIPTORS_LEFT 512u
@@ -382,6 +385,26 @@ static uint64_t read_mount_namespace(const struct population *population, pid_t 
 	return read_namespace_link(fd, path);
 }
 
+static bool is_skipped(const struct population *population, const struct index_process *process)
+{
+	for (size_t i = 0; i < population->n_skipped; i++) {
+		if (population->skipped[i].pid == process->pid &&
+		    population->skipped[i].start_time == process->start_time) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One that hangs while it executes a program keeps a lock that kcmp(2) waits for, for both that
+ * it compares: here it is known who it is. */
+static void await_execution(const struct member *member)
+{
+	reading_begin(member->process.pid, member->process.start_time);
+	(void)syscall(SYS_kcmp, member->process.pid, member->process.pid, KCMP_VM, 0, 0);
+	reading_end();
+}
+
 void member_meet(struct population *population, struct member *member)
 {
 	if (member->kind == PROCESS_UNREAD) {
@@ -392,5 +415,12 @@ void member_meet(struct population *population, struct member *member)
 	if (member->is_gone || member->kind != PROCESS_USER) {
 		return;
 	}
+	member->is_skipped = is_skipped(population, &member->process);
+	if (member->is_skipped) {
+		return;
+	}
 	member->process.mount_namespace = read_mount_namespace(population, member->process.pid);
+	if (population->has_kcmp) {
+		await_execution(member);
+	}
 }

@@ -30,6 +30,7 @@ struct member {
 	bool is_known;	   /* it was read once */
 	bool is_unsettled; /* it ran since its relatives were looked for */
 	bool has_relatives;
+	bool is_skipped;		       /* nothing of it is read */
 	uint32_t round;			       /* times that it was added to the relatives, */
 	uint32_t sorted[_RELATIVE_KIND_COUNT]; /* and the one that counts; 0: it must be added */
 	int result;			       /* of the last reading */
@@ -46,6 +47,9 @@ struct population {
 	size_t capacity;
 	uint64_t n_forks; /* when the list was read last; 0: unknown */
 	bool must_list;
+	bool has_kcmp;
+	const struct skipped_process *skipped; /* borrowed: not to be read */
+	size_t n_skipped;
 	atomic_uchar *hidden; /* owned, one a descriptor: 1 is a pidfd of ours */
 	size_t n_hidden;
 	atomic_size_t n_pidfds;

@@ -62,15 +62,19 @@ static size_t count_texts(const ProtobufCBinaryData *texts)
 	return n;
 }
 
-/* Whole texts only, and a real path for each path or none at all. */
+/* Whole texts, one for each path or none at all. */
+static bool fits(const ProtobufCBinaryData *texts, const ProtobufCBinaryData *paths)
+{
+	return texts->len == 0 ||
+	       (texts->data[texts->len - 1] == '\0' && count_texts(texts) == count_texts(paths));
+}
+
 static bool is_well_formed(const Rmscan__ScanTargets *targets)
 {
 	const ProtobufCBinaryData *paths = &targets->paths;
-	const ProtobufCBinaryData *real = &targets->real_paths;
 
 	return (paths->len == 0 || paths->data[paths->len - 1] == '\0') &&
-	       (real->len == 0 || real->data[real->len - 1] == '\0') &&
-	       (real->len == 0 || count_texts(real) == count_texts(paths)) &&
+	       fits(&targets->real_paths, paths) && fits(&targets->final_paths, paths) &&
 	       targets->targets.len % sizeof(struct scan_target) == 0 &&
 	       targets->trees.len % sizeof(uint32_t) == 0;
 }
@@ -100,13 +104,15 @@ static int allocate(struct question_targets *targets)
 
 	targets->paths = calloc(n_paths, sizeof(*targets->paths));
 	targets->real_paths = calloc(n_paths, sizeof(*targets->real_paths));
+	targets->final_paths = calloc(n_paths, sizeof(*targets->final_paths));
 	targets->is_tree = calloc(n_paths, sizeof(*targets->is_tree));
 	targets->targets = calloc(targets->match.n_targets + 1, sizeof(*targets->targets));
 	targets->processes = calloc(targets->n_processes + 1, sizeof(*targets->processes));
 	targets->services = calloc(targets->n_services + 1, sizeof(*targets->services));
 	targets->filters = calloc(targets->n_filters + 1, sizeof(*targets->filters));
-	return targets->paths && targets->real_paths && targets->is_tree && targets->targets &&
-			       targets->processes && targets->services && targets->filters
+	return targets->paths && targets->real_paths && targets->final_paths && targets->is_tree &&
+			       targets->targets && targets->processes && targets->services &&
+			       targets->filters
 		       ? 0
 		       : -ENOMEM;
 }
@@ -134,19 +140,35 @@ static void take_others(const Rmscan__ScanTargets *message, struct question_targ
 	}
 }
 
+/* The next of optional texts; NULL: it is empty, or there are none. */
+static const char *take_text(const char **at)
+{
+	const char *text = *at;
+
+	if (!text) {
+		return NULL;
+	}
+	*at += strlen(text) + 1;
+	return *text ? text : NULL;
+}
+
+static const char *first_text(const ProtobufCBinaryData *texts)
+{
+	return texts->len ? (const char *)texts->data : NULL;
+}
+
 static void take_paths(const Rmscan__ScanTargets *message, struct question_targets *targets,
 		       size_t *at)
 {
 	const char *path = (const char *)message->paths.data;
 	const char *end = path + message->paths.len;
-	const char *real = (const char *)message->real_paths.data;
+	const char *real = first_text(&message->real_paths);
+	const char *final = first_text(&message->final_paths);
 
 	for (; path < end; path += strlen(path) + 1) {
 		targets->paths[*at] = path;
-		if (message->real_paths.len) {
-			targets->real_paths[*at] = *real ? real : NULL;
-			real += strlen(real) + 1;
-		}
+		targets->real_paths[*at] = take_text(&real);
+		targets->final_paths[*at] = take_text(&final);
 		(*at)++;
 	}
 }
@@ -204,6 +226,7 @@ int question_targets_build(const struct scan_question *question,
 	}
 	ret_targets->match.paths = ret_targets->paths;
 	ret_targets->match.real_paths = ret_targets->real_paths;
+	ret_targets->match.final_paths = ret_targets->final_paths;
 	ret_targets->match.is_tree = ret_targets->is_tree;
 	ret_targets->match.targets = ret_targets->targets;
 	if (r < 0) {
@@ -216,6 +239,7 @@ void question_targets_done(struct question_targets *targets)
 {
 	free(targets->paths);
 	free(targets->real_paths);
+	free(targets->final_paths);
 	free(targets->is_tree);
 	free(targets->targets);
 	free(targets->processes);

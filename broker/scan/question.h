@@ -18,6 +18,7 @@ struct question_targets {
 	size_t n_filters;
 	const char **paths;
 	const char **real_paths;
+	const char **final_paths;
 	uint8_t *is_tree;
 	struct scan_target *targets;
 };

@@ -26,7 +26,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "broker/scan/mapping_holds.h"
 #include "broker/scan/mappings.h"
+#include "broker/scan/reading_board.h"
 
 /* Of the kernel's task flags: a thread of its own. */
 #define TASK_FLAG_KTHREAD 0x00200000u
@@ -116,62 +118,6 @@ void process_reading_done(struct process_reading *reading, struct file_table *fi
 	holds_free(files, reading->holds, reading->n_holds);
 	free(reading->tables);
 	*reading = (struct process_reading){0};
-}
-
-/* ---- mappings ---- */
-
-struct mapping_sink {
-	const struct reader *reader;
-	struct link_reader *links;
-	/* Files seen last; the mappings of a library follow each other. */
-	struct {
-		uint64_t device;
-		uint64_t inode;
-	} recent[64];
-};
-
-static int on_mapping(const struct mapping *mapping, void *userdata)
-{
-	struct mapping_sink *sink = userdata;
-	size_t place = (mapping->inode ^ mapping->device) % ARRAY_SIZE(sink->recent);
-	struct found_hold found = {
-		.device = mapping->device,
-		.inode = mapping->inode,
-		.by_maps = true,
-		.hold = {.kind = HOLD_MAPPING, .task = sink->links->task & MAX_HOLD_TASK},
-	};
-
-	if (sink->recent[place].inode == mapping->inode &&
-	    sink->recent[place].device == mapping->device) {
-		return 0;
-	}
-	if (kernel_devices_has(&sink->reader->kernel, mapping->device)) {
-		return 0;
-	}
-	sink->recent[place].device = mapping->device;
-	sink->recent[place].inode = mapping->inode;
-	found.hold.address = mapping->address;
-	found.hold.end = mapping->end;
-	return hold_list_add(sink->links->list, &found);
-}
-
-/* 0, -ENOMEM, -ECANCELED. `ret_fd` stays open for a second look, -1: there is none. */
-static int read_mappings(const struct reader *reader, struct link_reader *links, int *ret_fd)
-{
-	struct mapping_sink sink = {.reader = reader, .links = links};
-	int r;
-
-	*ret_fd = openat(links->fd, "maps", O_RDONLY | O_CLOEXEC);
-	r = *ret_fd < 0
-		    ? negative_errno()
-		    : mappings_read(*ret_fd, reader->by_text, reader->cancelled, on_mapping, &sink);
-	if (r == -ENOMEM || r == -ECANCELED) {
-		return r;
-	}
-	if (r < 0 && r != -ESRCH && r != -ENOENT && !links->error) {
-		links->error = -r;
-	}
-	return 0;
 }
 
 /* ---- threads ---- */
@@ -284,6 +230,7 @@ static int read_threads(const struct reader *reader, const struct link_reader *l
 	while (directory && r == 0 && (entry = readdir(directory))) {
 		pid_t task = (pid_t)strtol(entry->d_name, NULL, 10);
 
+		reading_step();
 		if (links->cancelled &&
 		    atomic_load_explicit(links->cancelled, memory_order_relaxed)) {
 			return -ECANCELED;
@@ -344,7 +291,7 @@ static int read_links(const struct reader *reader, struct link_reader *links, in
 	int r = link_read(links, "cwd", HOLD_WORKING_DIRECTORY, NULL);
 
 	r = r >= 0 ? link_read(links, "root", HOLD_ROOT, NULL) : r;
-	r = r >= 0 ? read_mappings(reader, links, ret_maps_fd) : r;
+	r = r >= 0 ? mapping_holds_read(reader, links, ret_maps_fd) : r;
 	return r >= 0 ? descriptors_read(links) : r;
 }
 

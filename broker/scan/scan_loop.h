@@ -3,8 +3,10 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "broker/scan/link.h"
+#include "broker/scan/types.h"
 #include "proto/base.h"
 
 struct scan_loop_options {
@@ -12,6 +14,8 @@ struct scan_loop_options {
 	unsigned int n_threads; /* 0: one a CPU */
 	bool text_maps;
 	bool is_system; /* of the machine's broker */
+	struct skipped_process skipped[MAX_SKIPPED_PROCESSES];
+	size_t n_skipped;
 };
 
 /* Serves until the broker has gone. 0 or -errno. */

@@ -11,9 +11,11 @@
 #include <sys/stat.h>
 
 #include "broker/scan/link_path.h"
+#include "broker/scan/mapped_file.h"
 #include "broker/scan/marks.h"
 #include "broker/scan/match.h"
 #include "broker/scan/namespaces.h"
+#include "broker/scan/reading_board.h"
 
 /* Never a file of a file system that is replaced. */
 static const char *const never[] = {
@@ -138,9 +140,16 @@ static int find_files(const struct match_context *context, struct stale_files *s
 	for (size_t i = 0; i < n_files; i++) {
 		char *path = NULL;
 
-		if (witnesses[i].process &&
-		    read_stale_path(context, &namespaces, &witnesses[i], i, &files[i], &path) < 0) {
-			return -ENOMEM;
+		if (witnesses[i].process) {
+			int r;
+
+			reading_begin(witnesses[i].process->pid, witnesses[i].process->start_time);
+			r = read_stale_path(context, &namespaces, &witnesses[i], i, &files[i],
+					    &path);
+			reading_end();
+			if (r < 0) {
+				return -ENOMEM;
+			}
 		}
 		if (path) {
 			stale->paths[stale->n_paths++] = path;
@@ -179,12 +188,15 @@ static int add_uses(const struct stale_files *stale, struct index_process *proce
 int match_find_stale(const struct match_context *context, struct hits *ret_hits)
 {
 	_cleanup_(stale_files_done) struct stale_files stale = {0};
+	unsigned int n_texts_left = MAX_MAPS_TEXTS;
+	struct match_context bounded = *context;
 	const struct index_process *processes;
 	size_t n;
 	int r;
 
 	*ret_hits = (struct hits){0};
-	r = find_files(context, &stale);
+	bounded.n_maps_texts_left = &n_texts_left;
+	r = find_files(&bounded, &stale);
 	if (r < 0) {
 		return r;
 	}

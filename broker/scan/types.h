@@ -2,8 +2,10 @@
 /* What the broker and its workers tell each other in bulk: plain structures without pointers. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "proto/base.h"
 
@@ -53,5 +55,29 @@ struct scan_target {
 };
 
 _Static_assert(sizeof(struct scan_target) == 56, "no padding");
+
+/* A process that is not to be read: whoever did would hang with it. */
+struct skipped_process {
+	pid_t pid;
+	uint64_t start_time;
+};
+
+#define MAX_SKIPPED_PROCESSES 64u
+
+/* One for each thread of the pool, and one for who answers. */
+#define N_READING_SLOTS 17u
+
+/* What one thread of the scan worker is reading. */
+struct reading_slot {
+	_Atomic uint64_t sequence; /* another one: it goes on */
+	_Atomic uint64_t start_time;
+	_Atomic uint64_t pid; /* 0: it reads no process; written last */
+};
+
+/* In memory that the scan worker shares with the broker, which finds out by it whose /proc it
+ * hangs in. */
+struct reading_board {
+	struct reading_slot slots[N_READING_SLOTS];
+};
 
 bool file_identity_is_same(const struct file_identity *a, const struct file_identity *b);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "broker/privileges.h"
 #include "broker/scan/file_worker.h"
 #include "broker/scan/link.h"
+#include "broker/scan/reading_board.h"
 #include "broker/scan/scan_loop.h"
 
 #define LINK_FD 3
+#define BOARD_FD 4
 
 struct worker_options {
 	const char *kind;
@@ -27,11 +31,9 @@ struct worker_options {
 };
 
 static const struct option options[] = {
-	{"worker", required_argument, NULL, 'w'},
-	{"threads", required_argument, NULL, 't'},
-	{"text-maps", no_argument, NULL, 'm'},
-	{"system", no_argument, NULL, 's'},
-	{NULL, 0, NULL, 0},
+	{"worker", required_argument, NULL, 'w'}, {"threads", required_argument, NULL, 't'},
+	{"text-maps", no_argument, NULL, 'm'},	  {"system", no_argument, NULL, 's'},
+	{"skip", required_argument, NULL, 'p'},	  {NULL, 0, NULL, 0},
 };
 
 /* No more power than it came with, no core dump of what it read, and not without the broker. */
@@ -54,16 +56,39 @@ static int serve_scans(struct scan_loop_options *scan)
 {
 	_cleanup_(closep) int proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_(worker_link_done) struct worker_link link = {.fd = LINK_FD};
+	int r;
 
 	if (proc_fd < 0) {
 		return negative_errno();
 	}
 	scan->proc_fd = proc_fd;
+	r = reading_board_open(BOARD_FD);
+	if (r < 0) {
+		return r;
+	}
+	(void)close(BOARD_FD); /* the mapping stays */
 	return scan_loop_run(&link, scan);
+}
+
+/* What this kind of worker needs of the machine's power, and no more (A72). */
+static int drop_privileges(const char *kind)
+{
+	uint64_t kept = PRIVILEGE(CAP_DAC_READ_SEARCH);
+
+	if (strcmp(kind, "scan") == 0) {
+		kept |= PRIVILEGE(CAP_SYS_PTRACE) | PRIVILEGE(CAP_CHECKPOINT_RESTORE) |
+			PRIVILEGE(CAP_KILL);
+	} else {
+		kept |= PRIVILEGE(CAP_LEASE);
+	}
+	return privileges_drop(kept);
 }
 
 static int serve(struct worker_options *worker)
 {
+	if (worker->scan.is_system && drop_privileges(worker->kind) < 0) {
+		return -EPERM;
+	}
 	if (strcmp(worker->kind, "files") == 0) {
 		return file_worker_run(LINK_FD, false);
 	}
@@ -71,6 +96,20 @@ static int serve(struct worker_options *worker)
 		return file_worker_run(LINK_FD, true);
 	}
 	return strcmp(worker->kind, "scan") == 0 ? serve_scans(&worker->scan) : -EINVAL;
+}
+
+/* "PID:START" */
+static int add_skipped(struct scan_loop_options *scan, const char *text)
+{
+	char *end;
+	long pid = strtol(text, &end, 10);
+
+	if (*end != ':' || scan->n_skipped == MAX_SKIPPED_PROCESSES) {
+		return -EINVAL;
+	}
+	scan->skipped[scan->n_skipped++] = (struct skipped_process){
+		.pid = (pid_t)pid, .start_time = strtoull(end + 1, NULL, 10)};
+	return 0;
 }
 
 int worker_main(int argc, char **argv)
@@ -89,6 +128,11 @@ int worker_main(int argc, char **argv)
 			break;
 		case 'm':
 			worker.scan.text_maps = true;
+			break;
+		case 'p':
+			if (add_skipped(&worker.scan, optarg) < 0) {
+				return EXIT_FAILURE;
+			}
 			break;
 		case 's':
 			worker.scan.is_system = true;

@@ -215,7 +215,9 @@ static const struct {
 
 static void print_other_targets(const struct scan_results *results)
 {
+	const size_t longest = offsetof(struct scan_latency, max);
 	double ratios[SCAN_MAX_ROUNDS];
+	char text[80];
 
 	for (size_t i = 0; i < results->n_others; i++) {
 		ratios[i] = results->register_ms[i] / results->statx_ms[i];
@@ -226,10 +228,11 @@ static void print_other_targets(const struct scan_results *results)
 		     find_latency_ratio(results, offsetof(struct scan_latency, p99)), AT_MOST, 4);
 	print_target("10,000 files: registering over a loop of statx",
 		     find_median(ratios, results->n_others), AT_MOST, 2);
-	print_target("ms: another's longest call while files are registered",
-		     find_latency(results, results->during_registration,
-				  offsetof(struct scan_latency, max)) /
-			     1000,
+	/* It bounds the time that the loop was away from above, no closer than when nothing runs. */
+	(void)snprintf(text, sizeof(text),
+		       "ms: longest call while files are registered (alone: %.2f)",
+		       find_latency(results, results->alone, longest) / 1000);
+	print_target(text, find_latency(results, results->during_registration, longest) / 1000,
 		     AT_MOST, 2);
 }
 
@@ -250,5 +253,7 @@ void scan_report_print(const struct scan_results *results)
 				     find_ratio(results, ratio_targets[i].a, ratio_targets[i].b),
 			     ratio_targets[i].bound, ratio_targets[i].limit);
 	}
-	print_other_targets(results);
+	if (results->n_others > 0) {
+		print_other_targets(results);
+	}
 }

@@ -25,6 +25,7 @@
 #include "proto/base.h"
 
 #define FILE_NODE 2u
+#define DEAF_NODE 3u
 #define FILE_BYTES 4096u
 
 bool mounts_unshare(void)
@@ -52,7 +53,7 @@ static void reply(int fd, uint64_t unique, int error, const void *data, size_t s
 
 static struct fuse_attr attributes(uint64_t node)
 {
-	bool is_file = node == FILE_NODE;
+	bool is_file = node == FILE_NODE || node == DEAF_NODE;
 
 	return (struct fuse_attr){
 		.ino = node,
@@ -65,9 +66,10 @@ static struct fuse_attr attributes(uint64_t node)
 
 static void answer_lookup(int fd, uint64_t unique, const char *name)
 {
-	struct fuse_entry_out out = {.nodeid = FILE_NODE, .attr = attributes(FILE_NODE)};
+	uint64_t node = strcmp(name, HUNG_FUSE_DEAF) == 0 ? DEAF_NODE : FILE_NODE;
+	struct fuse_entry_out out = {.nodeid = node, .attr = attributes(node)};
 
-	if (strcmp(name, HUNG_FUSE_FILE) == 0) {
+	if (node == DEAF_NODE || strcmp(name, HUNG_FUSE_FILE) == 0) {
 		reply(fd, unique, 0, &out, sizeof(out));
 	} else {
 		reply(fd, unique, -ENOENT, NULL, 0);
@@ -86,11 +88,31 @@ static void answer_init(int fd, uint64_t unique)
 	reply(fd, unique, 0, &out, sizeof(out));
 }
 
-static void answer(int fd, const struct fuse_in_header *in, const void *body)
+/* Without a cache of its own the second one wants the pages gone that the first one waits for. */
+static void answer_open(int fd, const struct fuse_in_header *in)
+{
+	static unsigned int n_deaf;
+	struct fuse_open_out out = {0};
+
+	if (in->nodeid == DEAF_NODE && n_deaf++) {
+		out.open_flags = FOPEN_DIRECT_IO | FOPEN_KEEP_CACHE;
+	}
+	reply(fd, in->unique, 0, &out, sizeof(out));
+}
+
+static void answer_read(int fd, const struct fuse_in_header *in, const struct fuse_read_in *read_in)
 {
 	static const char zeroes[FILE_BYTES];
+	size_t left = read_in->offset < FILE_BYTES ? FILE_BYTES - read_in->offset : 0;
+
+	if (in->nodeid != DEAF_NODE) {
+		reply(fd, in->unique, 0, zeroes, read_in->size < left ? read_in->size : left);
+	}
+}
+
+static void answer(int fd, const struct fuse_in_header *in, const void *body)
+{
 	struct fuse_attr_out attr = {.attr = attributes(in->nodeid)};
-	struct fuse_open_out open_out = {0};
 	struct fuse_statfs_out statfs = {0};
 
 	switch (in->opcode) {
@@ -105,15 +127,11 @@ static void answer(int fd, const struct fuse_in_header *in, const void *body)
 		break;
 	case FUSE_OPEN:
 	case FUSE_OPENDIR:
-		reply(fd, in->unique, 0, &open_out, sizeof(open_out));
+		answer_open(fd, in);
 		break;
-	case FUSE_READ: {
-		const struct fuse_read_in *read_in = body;
-		size_t left = read_in->offset < FILE_BYTES ? FILE_BYTES - read_in->offset : 0;
-
-		reply(fd, in->unique, 0, zeroes, read_in->size < left ? read_in->size : left);
+	case FUSE_READ:
+		answer_read(fd, in, body);
 		break;
-	}
 	case FUSE_STATFS:
 		reply(fd, in->unique, 0, &statfs, sizeof(statfs));
 		break;

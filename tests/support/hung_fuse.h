@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A FUSE file system that answers until it is told to be silent, made with /dev/fuse alone. Its
- * root has one file, "file", of one page of zeroes. A child of the caller serves it; when that is
+ * root has two files of one page: "file", of zeroes, and "deaf", which can be opened but whose
+ * reading is never answered; from its second opening on, mmap(2) waits for that reading. A child of the caller serves it; when that is
  * killed, by PR_SET_PDEATHSIG at the latest, whoever waits for the file system gets ENOTCONN.
  */
 #pragma once
@@ -10,6 +11,7 @@
 #include <sys/types.h>
 
 #define HUNG_FUSE_FILE "file"
+#define HUNG_FUSE_DEAF "deaf"
 
 struct hung_fuse {
 	pid_t server; /* a child */

@@ -101,6 +101,7 @@ static void remove_cgroups(void)
 static struct scan_index *index_;
 static int proc_fd;
 static struct machine_facts *machine;
+static struct scan_pool *pool;
 static struct policy *policy;
 static struct application_context application;
 static struct self_set self;
@@ -127,6 +128,7 @@ static void set_up(void)
 	ck_assert_int_ge(proc_fd, 0);
 	machine_options.proc_fd = proc_fd;
 	ck_assert_int_eq(machine_facts_new(&machine_options, &machine), 0);
+	ck_assert_int_eq(scan_pool_new(2, &pool), 0);
 	ck_assert_int_eq(policy_new(&policy_options, &policy), 0);
 	ck_assert_int_eq(self_set_build(proc_fd, &nobody, 1, &self), 0);
 	application_context_init(&application, proc_fd, geteuid() == 0);
@@ -146,6 +148,7 @@ static void tear_down(void)
 	self_set_done(&self);
 	policy = policy_free(policy);
 	machine = machine_facts_free(machine);
+	pool = scan_pool_free(pool);
 	ck_assert_int_eq(close(proc_fd), 0);
 }
 
@@ -178,6 +181,8 @@ static void hit_all(void)
 static int build(void)
 {
 	const struct entries_context context = {
+		.policy_reading = 1,
+		.pool = pool,
 		.index = index_,
 		.proc_fd = proc_fd,
 		.machine = machine,

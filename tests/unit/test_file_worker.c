@@ -104,6 +104,7 @@ struct answer {
 	struct file_identity *found;
 	size_t n_found;
 	struct frame_buffer real_paths;
+	struct frame_buffer final_paths;
 	uint32_t n_unchecked;
 	bool truncated;
 };
@@ -112,6 +113,7 @@ static void answer_done(struct answer *answer)
 {
 	free(answer->found);
 	frame_buffer_done(&answer->real_paths);
+	frame_buffer_done(&answer->final_paths);
 }
 
 static void add_found(struct answer *answer, const ProtobufCBinaryData *identities)
@@ -128,9 +130,9 @@ static void add_found(struct answer *answer, const ProtobufCBinaryData *identiti
 	answer->n_found += n;
 }
 
-static void add_real_paths(struct answer *answer, const ProtobufCBinaryData *paths)
+static void add_texts(struct frame_buffer *texts, const ProtobufCBinaryData *more)
 {
-	ck_assert_int_eq(frame_buffer_append(&answer->real_paths, paths->data, paths->len), 0);
+	ck_assert_int_eq(frame_buffer_append(texts, more->data, more->len), 0);
 }
 
 static void send_query(const void *paths, size_t size, bool with_real_paths, bool with_lease)
@@ -158,7 +160,8 @@ static struct answer receive_files(size_t n_paths)
 		if (!reply->error) {
 			ck_assert_int_eq(reply->result_case, RMSCAN__WORKER_REPLY__RESULT_FILES);
 			add_found(&answer, &reply->files->identities);
-			add_real_paths(&answer, &reply->files->real_paths);
+			add_texts(&answer.real_paths, &reply->files->real_paths);
+			add_texts(&answer.final_paths, &reply->files->final_paths);
 		}
 		rmscan__worker_reply__free_unpacked(reply, NULL);
 	}
@@ -269,6 +272,41 @@ START_TEST(test_files)
 	ck_assert_uint_eq(answer.real_paths.size, n + 3);
 	ck_assert_str_eq((char *)answer.real_paths.data, fixture_path("d/f"));
 	ck_assert_mem_eq(answer.real_paths.data + n + 1, "\0", 2); /* the others are the same */
+	answer_done(&answer);
+	ck_assert_int_eq(end_worker(), 0);
+}
+END_TEST
+
+/* Where a path leads that is a symbolic link itself: while it leads somewhere. */
+START_TEST(test_final_paths)
+{
+	char paths[5 * PATH_MAX];
+	char expected[2 * PATH_MAX];
+	struct answer answer;
+	size_t n = 0;
+
+	make_directory(fixture_path("d"));
+	make_file(fixture_path("d/lib.1.2"));
+	ck_assert_int_eq(symlink("lib.1.2", fixture_path("d/lib.1")), 0);
+	ck_assert_int_eq(symlink("lib.3", fixture_path("d/lib")), 0);
+	ck_assert_int_eq(symlink("d", fixture_path("l")), 0);
+	n += (size_t)sprintf(paths + n, "%s", fixture_path("l/lib.1.2")) + 1;
+	n += (size_t)sprintf(paths + n, "%s", fixture_path("l/lib.1")) + 1;
+	n += (size_t)sprintf(paths + n, "%s", fixture_path("d/lib")) + 1;
+	n += (size_t)sprintf(paths + n, "%s", fixture_path("d/none")) + 1;
+	n += (size_t)sprintf(paths + n, "%s", fixture_path("l")) + 1;
+	start_worker(false, false);
+	send_query(paths, n, true, false);
+	answer = receive_files(5);
+	ck_assert_uint_eq(answer.error, 0);
+	n = 1; /* the first one is no link */
+	expected[0] = '\0';
+	n += (size_t)sprintf(expected + n, "%s", fixture_path("d/lib.1.2")) + 1;
+	expected[n++] = '\0';
+	expected[n++] = '\0';
+	n += (size_t)sprintf(expected + n, "%s", fixture_path("d")) + 1;
+	ck_assert_uint_eq(answer.final_paths.size, n);
+	ck_assert_mem_eq(answer.final_paths.data, expected, n);
 	answer_done(&answer);
 	ck_assert_int_eq(end_worker(), 0);
 }
@@ -1125,6 +1163,7 @@ int main(void)
 	tcase_add_test(tcase, test_files);
 	tcase_add_test(tcase, test_many_files);
 	tcase_add_test(tcase, test_long_real_paths);
+	tcase_add_test(tcase, test_final_paths);
 	tcase_add_loop_test(tcase, test_no_paths, 0, ARRAY_SIZE(no_paths));
 	tcase_add_test(tcase, test_too_long);
 	tcase_add_test(tcase, test_new_mounts);

@@ -207,6 +207,35 @@ static const struct {
 	{"", "/x|", -EBADMSG},
 };
 
+START_TEST(test_final_paths)
+{
+	static const struct {
+		const char *final_paths;
+		int r;
+	} rows[] = {{"|/final|", 0}, {"", 0}, {"/final|", -EBADMSG}, {"|/final", -EBADMSG}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		Rmscan__ScanTargets message = RMSCAN__SCAN_TARGETS__INIT;
+		struct scan_question *question = begin();
+		struct question_targets targets;
+		int r;
+
+		message.paths = texts("/a|/b|");
+		message.final_paths = texts(rows[i].final_paths);
+		add(question, &message);
+		r = question_targets_build(question, &targets);
+		ck_assert_int_eq(r, rows[i].r);
+		if (r == 0) {
+			ck_assert_ptr_null(targets.match.final_paths[0]);
+			ck_assert_pstr_eq(targets.match.final_paths[1],
+					  rows[i].final_paths[0] ? "/final" : NULL);
+			question_targets_done(&targets);
+		}
+		scan_question_free(question);
+	}
+}
+END_TEST
+
 START_TEST(test_paths_that_do_not_fit)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(path_rows); i++) {
@@ -347,7 +376,7 @@ START_TEST(test_find_trees)
 		{"/real/tree", 2},
 		{"/real/treetop", UINT32_MAX},
 		{"/trees/x", UINT32_MAX},
-		{"/tre", UINT32_MAX},
+		{"/tr", UINT32_MAX},
 		{"/", UINT32_MAX},
 		{"", UINT32_MAX},
 		{"tree/x", UINT32_MAX},
@@ -411,6 +440,7 @@ int main(void)
 	tcase_add_test(tcase, test_empty);
 	tcase_add_test(tcase, test_several_messages);
 	tcase_add_test(tcase, test_others);
+	tcase_add_test(tcase, test_final_paths);
 	tcase_add_test(tcase, test_paths_that_do_not_fit);
 	tcase_add_test(tcase, test_numbers_that_do_not_fit);
 	tcase_add_test(tcase, test_too_many_paths);

@@ -9,6 +9,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,6 +46,7 @@ struct asked {
 	atomic_bool cancelled;
 	const char *paths[MAX_PATHS];
 	const char *real_paths[MAX_PATHS];
+	const char *final_paths[MAX_PATHS];
 	uint8_t is_tree[MAX_PATHS];
 	size_t n_paths;
 	struct scan_target targets[2 * MAX_PATHS];
@@ -72,6 +74,7 @@ static void end(void)
 	for (size_t i = 0; i < asked.n_paths; i++) {
 		free((char *)(uintptr_t)asked.paths[i]);
 		free((char *)(uintptr_t)asked.real_paths[i]);
+		free((char *)(uintptr_t)asked.final_paths[i]);
 	}
 }
 
@@ -116,6 +119,7 @@ static int match(void)
 		.n_paths = asked.n_paths,
 		.paths = asked.paths,
 		.real_paths = asked.real_paths,
+		.final_paths = asked.final_paths,
 		.is_tree = asked.is_tree,
 		.n_targets = asked.n_targets,
 		.targets = asked.targets,
@@ -360,6 +364,143 @@ START_TEST(test_ambiguous_mappings)
 }
 END_TEST
 
+/* ---- mappings that are not where they were ---- */
+
+#define MAP_PLACE ((char *)0x300000000000)
+#define MAP_PAGES 3
+
+static int map_pages(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *map = mmap(MAP_PLACE, MAP_PAGES * 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0);
+
+	(void)close(fd);
+	return map == MAP_FAILED ? -errno : 0;
+}
+
+static int split_pages(const char *unused)
+{
+	(void)unused;
+	return munmap(MAP_PLACE + 4096, 4096);
+}
+
+static int unmap_pages(const char *unused)
+{
+	(void)unused;
+	return munmap(MAP_PLACE, MAP_PAGES * 4096);
+}
+
+/* Since the index was read a mapping was split: its link has another name. */
+START_TEST(test_split_mapping)
+{
+	const char *file = make_file("file");
+	struct victim victim;
+
+	if (geteuid() != 0) {
+		return; /* map_files is for CAP_CHECKPOINT_RESTORE */
+	}
+	begin();
+	victim = victim_start();
+	ck_assert_int_eq(victim_do(&victim, map_pages, file), 0);
+	(void)ask_for(file);
+	last_target()->file.flags |= FILE_MAPS_DIFFER;
+	answer();
+	check_use(victim.pid, USE_MAPPING, 0, false, NULL);
+	ck_assert_int_eq(victim_do(&victim, split_pages, ""), 0);
+	ck_assert_int_eq(match(), 0);
+	check_use(victim.pid, USE_MAPPING, 0, false, NULL);
+	last_target()->file.device++; /* it is looked at all the same */
+	ck_assert_int_eq(match(), 0);
+	check_nothing(victim.pid);
+	ck_assert_uint_eq(asked.hits.n_unconfirmed, 0);
+	last_target()->file.device--;
+	replace(file); /* by its name, too */
+	ck_assert_int_eq(match(), 0);
+	check_use(victim.pid, USE_MAPPING, 0, false, NULL);
+	asked.n_targets = 0;
+	ck_assert_int_eq(match(), 0);
+	check_use(victim.pid, USE_MAPPING, 0, true, NULL);
+	ck_assert_int_eq(victim_do(&victim, unmap_pages, ""), 0);
+	asked.n_targets = 1;
+	ck_assert_int_eq(match(), 0);
+	check_nothing(victim.pid);
+	ck_assert_uint_eq(asked.hits.n_unconfirmed, 0);
+	end();
+	victim_end(&victim);
+}
+END_TEST
+
+static void *wait_for_ever(void *unused)
+{
+	(void)unused;
+	for (;;) {
+		(void)pause();
+	}
+	return NULL;
+}
+
+static int leave_main_thread(const char *unused)
+{
+	pthread_t thread;
+
+	(void)unused;
+	if (pthread_create(&thread, NULL, wait_for_ever, NULL) != 0) {
+		return -1;
+	}
+	return (int)syscall(SYS_exit, 0); /* of this thread alone */
+}
+
+/* Waits until /proc/PID shows no memory any more. */
+static void await_main_thread(pid_t pid)
+{
+	char path[32];
+	char byte;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	while (readlink(path, &byte, 1) > 0) {
+		(void)sched_yield();
+	}
+}
+
+/* There are no map_files then: names stand in the maps of the threads that are left. */
+START_TEST(test_main_thread_gone)
+{
+	const char *file = make_file("a \n(deleted) b");
+	struct victim victim;
+
+	begin();
+	victim = victim_start();
+	ck_assert_int_eq(victim_do(&victim, map_pages, file), 0);
+	(void)ask_for(file);
+	answer(); /* before, so that the index is old for once */
+	victim_begin(&victim, leave_main_thread, "");
+	await_main_thread(victim.pid);
+	for (unsigned int i = 0; i < 2; i++) {
+		asked.targets[0].file.flags |= FILE_MAPS_DIFFER;
+		ck_assert_int_eq(match(), 0);
+		check_use(victim.pid, USE_MAPPING, 0, false, NULL); /* the registered name */
+		free((char *)(uintptr_t)asked.paths[0]);
+		asked.paths[0] = strdup(path_of("link"));
+		ck_assert_int_eq(match(), 0);
+		check_nothing(victim.pid);
+		ck_assert_uint_eq(asked.hits.n_unconfirmed, 1);
+		free((char *)(uintptr_t)asked.paths[0]);
+		asked.paths[0] = strdup(file);
+		answer();
+	}
+	replace(file);
+	asked.n_targets = 0;
+	ck_assert_int_eq(match(), 0);
+	check_use(victim.pid, USE_MAPPING, 0, true, NULL);
+	asked.n_paths = 0;
+	ck_assert_int_eq(match(), 0); /* what is stale */
+	check_use(victim.pid, USE_MAPPING, USE_NO_PATH, true, file);
+	asked.n_paths = 1;
+	end();
+	victim_end(&victim);
+}
+END_TEST
+
 /* Without the right to look behind the link its text has to do: the registered path is a yes,
  * another one is counted. */
 static int look_unprivileged(void)
@@ -484,6 +625,31 @@ START_TEST(test_real_path)
 	answer();
 	check_nothing(victim.pid);
 	asked.real_paths[0] = strdup(file);
+	answer();
+	check_use(victim.pid, USE_MAPPING, 0, true, file);
+	end();
+	victim_end(&victim);
+}
+END_TEST
+
+/* Asked for as a symbolic link itself: what was replaced is where it leads. */
+START_TEST(test_final_path)
+{
+	const char *file = make_file("lib.so.1.2"), *name = path_of("lib.so.1");
+	struct victim victim;
+
+	ck_assert_int_eq(symlink("lib.so.1.2", name), 0);
+	begin();
+	victim = victim_start();
+	ck_assert_int_eq(victim_do(&victim, victim_map, file), 0);
+	replace(file);
+	(void)ask_for(name);
+	answer();
+	check_nothing(victim.pid);
+	asked.final_paths[0] = strdup(file);
+	answer();
+	check_use(victim.pid, USE_MAPPING, 0, true, file);
+	asked.is_tree[0] = 1;
 	answer();
 	check_use(victim.pid, USE_MAPPING, 0, true, file);
 	end();
@@ -773,6 +939,63 @@ START_TEST(test_overlay)
 	end();
 	victim_end(&victim);
 	victim_end(&other);
+}
+END_TEST
+
+/* Right behind the first page of map_pages(). */
+static int map_behind(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *map = mmap(MAP_PLACE + 4096, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0);
+
+	(void)close(fd);
+	return map == MAP_FAILED ? -errno : 0;
+}
+
+/* Two layers whose files have the same number, which is all that maps show of either. */
+START_TEST(test_same_number_in_layers)
+{
+	const char *merged, *lower, *other;
+	char options[1600];
+	struct stat a, b;
+	struct victim victim;
+
+	if (!has_namespaces()) {
+		return;
+	}
+	lower = make_directory("lower");
+	other = make_directory("other_lower");
+	merged = make_directory("merged");
+	ck_assert_int_eq(mount("tmpfs", lower, "tmpfs", 0, NULL), 0);
+	ck_assert_int_eq(mount("tmpfs", other, "tmpfs", 0, NULL), 0);
+	ck_assert_int_eq(stat(make_file("lower/file"), &a), 0);
+	ck_assert_int_eq(stat(make_file("other_lower/another"), &b), 0);
+	ck_assert_uint_eq(a.st_ino, b.st_ino);
+	(void)snprintf(options, sizeof(options), "xino=off,lowerdir=%s:%s", lower, other);
+	if (mount("overlay", merged, "overlay", 0, options) < 0) {
+		return; /* there is none in this kernel */
+	}
+	begin();
+	victim = victim_start();
+	ck_assert_int_eq(victim_do(&victim, map_pages, path_of("merged/file")), 0);
+	ck_assert_int_eq(victim_do(&victim, map_behind, path_of("merged/another")), 0);
+	(void)ask_for(path_of("merged/file"));
+	answer();
+	check_use(victim.pid, USE_MAPPING, 0, false, NULL);
+	ck_assert_uint_eq(find_hit(victim.pid)->n_uses, 1); /* though it lies in two pieces */
+	asked.targets[0].file = identify(path_of("merged/another"));
+	free((char *)(uintptr_t)asked.paths[0]);
+	asked.paths[0] = strdup(path_of("merged/another"));
+	answer();
+	check_use(victim.pid, USE_MAPPING, 0, false, NULL);
+	asked.targets[asked.n_targets++] = (struct scan_target){
+		.file = identify(path_of("merged/file")), .flags = TARGET_CURRENT};
+	ck_assert_int_eq(victim_do(&victim, map_behind, path_of("merged/file")), 0);
+	answer();
+	check_use(victim.pid, USE_MAPPING, 0, false, NULL); /* either of one path */
+	ck_assert_uint_eq(asked.hits.n_unconfirmed, 0);
+	end();
+	victim_end(&victim);
 }
 END_TEST
 
@@ -1113,10 +1336,14 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, test_hard_link);
 	tcase_add_test(tcase, test_other_generation);
 	tcase_add_test(tcase, test_ambiguous_mappings);
+	tcase_add_test(tcase, test_split_mapping);
+	tcase_add_test(tcase, test_main_thread_gone);
+	tcase_add_test(tcase, test_same_number_in_layers);
 	tcase_add_test(tcase, test_without_rights);
 	tcase_add_test(tcase, test_renamed_over);
 	tcase_add_test(tcase, test_kept_by_hard_link);
 	tcase_add_test(tcase, test_real_path);
+	tcase_add_test(tcase, test_final_path);
 	tcase_add_test(tcase, test_literal_name);
 	tcase_add_loop_test(tcase, test_lost_witness, 0, 3);
 	tcase_add_test(tcase, test_tree);
