@@ -767,10 +767,10 @@ static void make_maze(struct random *random, char directories[N_DIRECTORIES][PAT
 	(void)strcpy(directories[0], fixture_path("maze"));
 	make_directory(directories[0]);
 	for (unsigned int i = 1; i < N_DIRECTORIES; i++) {
-		(void)snprintf(directories[i], PATH_MAX, "%s/d", directories[i - 1]);
+		(void)stpcpy(stpcpy(directories[i], directories[i - 1]), "/d");
 		if (mkdir(directories[i], 0755) < 0 || random_below(random, 3) == 0) {
-			(void)snprintf(directories[i], PATH_MAX, "%s/e",
-				       directories[random_below(random, i)]);
+			(void)stpcpy(stpcpy(directories[i], directories[random_below(random, i)]),
+				     "/e");
 			(void)mkdir(directories[i], 0755);
 		}
 		(void)close(open(join(directories[i], "f"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
