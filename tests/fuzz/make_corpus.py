@@ -393,6 +393,82 @@ def make_journal():
     }
 
 
+# --- between the broker and its workers -----------------------------------------------------------
+
+def identity(device=0xfe00, inode=12, kind=1, flags=0, error=0):
+    return struct.pack("=QQQQIIiI", device, inode, 99, device, kind, flags, error, 0)
+
+
+def worker_message(kind, content, *, token=3):
+    return frame(message((1, token), (kind, content)))
+
+
+def make_worker():
+    begin = worker_message(4, message(
+        (1, 1), (3, 1), (4, process()), (5, process(12)), (6, message((1, 4712)))))
+    target = identity() + struct.pack("=II", 0, 1)
+    other = identity(inode=13) + struct.pack("=II", 1, 4)
+    paths = message((1, b"/usr/lib/libz.so.1\0/opt/tree\0"), (2, b"/lib/libz.so.1\0\0"),
+                    (8, b"/lib/libz.so.1.2.13\0\0"), (3, target + other),
+                    (4, struct.pack("=I", 1)))
+    rule = message((1, 2), (2, 0xfe00), (3, 12), (4, b"/usr/bin/editor"), (5, process()),
+                   (6, b"user:a.service"))
+    others = message((5, process()), (6, b"a.service"), (6, b"user:b.service"), (7, rule))
+    run = worker_message(6, b"")
+    use = message((1, 3), (2, b"/srv/\xff"), (3, 7), (4, 1))
+    user = message((1, process_info()), (2, use), (3, 70))
+    application = message((1, process_info()), (3, b"A service"), (4, b"a.service"), (5, 3),
+                          (6, 1), (11, b"/usr/bin/\xfe"), (12, b"a service"), (15, user),
+                          (16, 300))
+    inspection = message((1, 400), (2, 3), (5, message((2, b"not permitted"), (3, 3))),
+                         (6, message((1, b"/b"), (2, b"loop0"), (3, 1))), (7, 12), (8, 5))
+    kernel = message((1, b"6.1.0-18-amd64"), (2, b"6.1.0-20-amd64"), (3, 1))
+    part = worker_message(5, message((1, application)))
+    done = worker_message(6, message((1, 1), (2, 4), (3, inspection),
+                                     (5, struct.pack("=II", 0, 1))))
+    return {
+        "question": begin + worker_message(5, paths) + worker_message(5, others) + run,
+        "question_in_many": begin + worker_message(5, others) + worker_message(5, paths) * 20,
+        "question_of_nothing": begin + run,
+        "begun_twice": begin + worker_message(5, paths) + begin + worker_message(5, others),
+        "targets_without_begin": worker_message(5, paths),
+        "target_without_path": begin + worker_message(5, message((3, target))),
+        "path_without_nul": begin + worker_message(5, message((1, b"/a\0/b"))),
+        "too_few_real_paths": begin + worker_message(5, message((1, b"/a\0/b\0"), (2, b"/x\0"))),
+        "too_many_final_paths": begin + worker_message(5, message((1, b"/a\0"), (8, b"\0\0"))),
+        "half_target": begin + worker_message(5, message((1, b"/a\0"), (3, target[:-1]))),
+        "tree_of_no_path": begin + worker_message(5, message((1, b"/a\0"), (4, b"\1\0\0\0"))),
+        "half_tree": begin + worker_message(5, message((1, b"/a\0"), (4, b"\0\0\0"))),
+        "all_is_a_tree": begin + worker_message(5, message((1, b"/\0/a\0"), (4, bytes(4)))),
+        "empty_paths": begin + worker_message(5, message((1, bytes(300)))),
+        "policy": worker_message(7, message((1, b"ssh.service"))),
+        "cancel": begin + worker_message(8, b""),
+        "answer": part + done,
+        "answer_of_stale": part + worker_message(6, message((1, 1), (3, inspection),
+                                                            (4, kernel))),
+        "answer_of_nobody": worker_message(6, message((3, inspection))),
+        "answer_of_many": worker_message(5, message(*[(1, application)] * 70)) + worker_message(
+            6, message((1, 70), (3, inspection))),
+        "more_than_counted": part * 2 + done,
+        "counted_only": worker_message(6, message((1, 9), (3, inspection))),
+        "done_twice": done + done,
+        "unclean_name": worker_message(5, message((1, message((1, process_info(b"\x1b[2J"))))))
+                        + done,
+        "of_no_process": worker_message(5, message((1, message((3, b"x"))))) + done,
+        "no_application": worker_message(5, message((1, b"\xff\xff\xff"))) + done,
+        "no_inspection": part + worker_message(6, message((1, 1))),
+        "unclean_inspection": worker_message(6, message(
+            (3, message((5, message((2, b"\x1b"))))))),
+        "unclean_kernel": worker_message(6, message((3, inspection), (4, message((1, b"\n"))))),
+        "files": worker_message(3, message((1, identity() + identity(kind=99, error=-7)),
+                                           (2, b"\0/x\0"))),
+        "tree": worker_message(4, message((1, identity() * 3), (2, 1), (3, 2), (4, 1))),
+        "tree_in_pieces": worker_message(4, message((1, identity()[:-1]))),
+        "failed": frame(message((1, 3), (2, 2 ** 32 - 1))),
+        "cut_short": (part + done)[:-9],
+    }
+
+
 # ------------------------------------------------------------------------------------------------
 
 TARGETS = {
@@ -403,6 +479,7 @@ TARGETS = {
     "reply": make_reply,
     "request": make_request,
     "text": make_text,
+    "worker": make_worker,
 }
 
 

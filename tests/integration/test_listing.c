@@ -35,8 +35,17 @@ static void start(void)
 	workload_open(&workload);
 }
 
+/* A worker that fails is replaced, and would not be noticed. */
+static void check_workers(void)
+{
+	ck_assert(!log_has("status=1 signal=0"));
+	ck_assert(!log_has("signal=6"));
+	ck_assert(!log_has("signal=11"));
+}
+
 static void end(struct rm_session *session)
 {
+	check_workers();
 	ck_assert_int_eq(rm_session_end(session), 0);
 	workload_close(&workload);
 }

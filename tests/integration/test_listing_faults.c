@@ -113,8 +113,17 @@ static void start(void)
 	workload_open(&workload);
 }
 
+/* A worker that fails is replaced, and would not be noticed. */
+static void check_workers(void)
+{
+	ck_assert(!log_has("status=1 signal=0"));
+	ck_assert(!log_has("signal=6"));
+	ck_assert(!log_has("signal=11"));
+}
+
 static void end(struct rm_session *session)
 {
+	check_workers();
 	ck_assert_int_eq(rm_session_end(session), 0);
 	workload_close(&workload);
 }
@@ -283,13 +292,15 @@ START_TEST(test_file_workers_stopped)
 	check_whole(listed_now(session, 0), &user); /* there is a new one for local files */
 	stop_worker(wait_worker("rm-files"));
 	began = testing_now_ms();
-	list = listed_now(session, RM_LIST_NO_USES);
+	list = listed_now(session, 0);
 	ck_assert_uint_le(testing_now_ms() - began, (uint64_t)testing_scale_ms(15000));
 	ck_assert_uint_eq(list->n_files_unchecked, 1);
 	ck_assert_uint_ge(list->n_unchecked, 1);
 	ck_assert_str_eq(list->unchecked[0].path, path);
 	ck_assert_ptr_nonnull(strstr(list->unchecked[0].why, "does not answer"));
 	ck_assert(listed_has(list, &user));
+	/* Nobody can say that it was replaced meanwhile. */
+	ck_assert_int_eq(list->applications[0].processes[0].uses[0].is_deleted, 0);
 	rm_application_list_free(list);
 
 	check_whole(listed_now(session, 0), &user);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -88,6 +89,9 @@ static void answer_init(int fd, uint64_t unique)
 	reply(fd, unique, 0, &out, sizeof(out));
 }
 
+/* In the server: as in struct hung_fuse. */
+static atomic_uint *n_unread;
+
 /* Without a cache of its own the second one wants the pages gone that the first one waits for. */
 static void answer_open(int fd, const struct fuse_in_header *in)
 {
@@ -105,7 +109,9 @@ static void answer_read(int fd, const struct fuse_in_header *in, const struct fu
 	static const char zeroes[FILE_BYTES];
 	size_t left = read_in->offset < FILE_BYTES ? FILE_BYTES - read_in->offset : 0;
 
-	if (in->nodeid != DEAF_NODE) {
+	if (in->nodeid == DEAF_NODE) {
+		(void)atomic_fetch_add(n_unread, 1);
+	} else {
 		reply(fd, in->unique, 0, zeroes, read_in->size < left ? read_in->size : left);
 	}
 }
@@ -200,6 +206,10 @@ bool hung_fuse_mount(struct hung_fuse *fuse, const char *directory)
 	ssize_t n;
 
 	ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
+	fuse->n_unread = mmap(NULL, sizeof(*fuse->n_unread), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(fuse->n_unread, MAP_FAILED);
+	n_unread = fuse->n_unread;
 	fuse->server = fork();
 	ck_assert_int_ge(fuse->server, 0);
 	if (fuse->server == 0) {
@@ -228,8 +238,17 @@ void hung_fuse_hang(struct hung_fuse *fuse)
 	ck_assert(WIFSTOPPED(status));
 }
 
+bool hung_fuse_has_reader(void *fuse)
+{
+	return atomic_load(((struct hung_fuse *)fuse)->n_unread) > 0;
+}
+
 void hung_fuse_end(struct hung_fuse *fuse)
 {
+	if (fuse->n_unread) {
+		(void)munmap(fuse->n_unread, sizeof(*fuse->n_unread));
+		fuse->n_unread = NULL;
+	}
 	if (fuse->server > 0) {
 		(void)kill(fuse->server, SIGKILL);
 		(void)waitpid(fuse->server, NULL, 0);

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -14,7 +15,8 @@
 #define HUNG_FUSE_DEAF "deaf"
 
 struct hung_fuse {
-	pid_t server; /* a child */
+	pid_t server;	       /* a child */
+	atomic_uint *n_unread; /* owned, shared with it: readings that it did not answer */
 };
 
 /* Puts the calling process into a mount namespace of its own, from which nothing leaves. false:
@@ -27,6 +29,9 @@ bool hung_fuse_mount(struct hung_fuse *fuse, const char *directory);
 
 /* From here on nothing is answered, ever. Returns when that holds. */
 void hung_fuse_hang(struct hung_fuse *fuse);
+
+/* Whether somebody waits for the reading of the deaf file. For testing_wait(). */
+bool hung_fuse_has_reader(void *fuse);
 
 /* Ends the server; the mount stays, and answers ENOTCONN. */
 void hung_fuse_end(struct hung_fuse *fuse);
