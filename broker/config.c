@@ -17,22 +17,19 @@
 #include <sys/stat.h>
 
 #include "broker/config_keys.h"
+#include "broker/ini_lines.h"
 #include "proto/limits.h"
 #include "proto/text.h"
 
 #define MACHINE_FILE "/etc/rstrtmgr/rmbrokerd.conf"
 #define USER_FILE "rstrtmgr/rmbrokerd.conf" /* below $XDG_CONFIG_HOME */
 #define MAX_FILE_BYTES (1024 * 1024)
-#define MAX_LINE_BYTES 199 /* INI_MAX_LINE of the library, less the NUL */
 
 struct reader {
 	struct config *config;
-	const char *text; /* the whole file */
-	const char *rest; /* its lines that were not read yet */
+	struct ini_lines lines;
 	struct config_error *error;
 	const char *path;
-	unsigned int line;	   /* the one that was read last, from 1 */
-	unsigned int section_line; /* the last header's, 0: none yet */
 	/* what is wrong in this last line */
 	bool is_wrong;
 	bool is_out_of_memory;
@@ -116,24 +113,12 @@ static int on_pair(void *user, const char *section, const char *name, const char
 static char *next_line(char *ret_line, int size, void *stream)
 {
 	struct reader *reader = stream;
-	const char *line = reader->rest;
-	size_t length = strcspn(line, "\n");
+	char *line = reader->is_wrong ? NULL : ini_lines_next(&reader->lines, ret_line, size);
 
-	if (reader->is_wrong || !*line) {
-		return NULL;
-	}
-	reader->line++;
-	if (length > MAX_LINE_BYTES || length >= (size_t)size) {
+	if (!reader->is_wrong && reader->lines.is_too_long) {
 		(void)refuse(reader, "", "this line is too long", "at most 199 bytes");
-		return NULL;
 	}
-	if (line[strspn(line, " \t")] == '[') {
-		reader->section_line = reader->line;
-	}
-	memcpy(ret_line, line, length);
-	ret_line[length] = '\0';
-	reader->rest = line + length + (line[length] == '\n');
-	return ret_line;
+	return line;
 }
 
 /* Where `word` stands in line number `line` of the text, counted in bytes from 1. It is the value
@@ -168,17 +153,17 @@ static int describe(struct reader *reader, unsigned int line)
 	struct config_error *error = reader->error;
 	char clean[sizeof(reader->why)];
 
-	if (!reader->is_wrong || (line && line < reader->line)) {
+	if (!reader->is_wrong || (line && line < reader->lines.line)) {
 		reader->word[0] = '\0';
 		reader->name = NULL;
 		(void)snprintf(reader->why, sizeof(reader->why),
 			       "this line is neither a [Section] nor Key=value");
 	} else {
-		line = reader->is_section && reader->section_line ? reader->section_line
-								  : reader->line;
+		line = reader->is_section && reader->lines.section_line ? reader->lines.section_line
+									: reader->lines.line;
 	}
 	error->line = line;
-	error->column = find_column(reader->text, line, reader->word, reader->name);
+	error->column = find_column(reader->lines.text, line, reader->word, reader->name);
 	(void)text_clean(reader->why, strlen(reader->why), clean, sizeof(clean));
 	(void)snprintf(error->text, sizeof(error->text), "%.200s:%u:%u: %s", reader->path, line,
 		       error->column, clean);
@@ -189,7 +174,7 @@ static int describe(struct reader *reader, unsigned int line)
 static int refuse_nul(struct reader *reader)
 {
 	struct config_error *error = reader->error;
-	const char *line = reader->text;
+	const char *line = reader->lines.text;
 
 	for (error->line = 1; strchr(line, '\n'); error->line++) {
 		line = strchr(line, '\n') + 1;
@@ -268,7 +253,7 @@ int config_read(struct config *config, const char *path, struct config_error *re
 	if (r < 0) {
 		return refuse_file(path, r, ret_error);
 	}
-	reader.text = reader.rest = text;
+	reader.lines = (struct ini_lines){.text = text, .rest = text};
 	if (strlen(text) != size) {
 		return refuse_nul(&reader);
 	}

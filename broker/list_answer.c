@@ -76,18 +76,12 @@ static int check_application(const ProtobufCBinaryData *packed)
 
 static int add_application(struct list_answer *answer, const ProtobufCBinaryData *packed)
 {
-	ProtobufCBinaryData *grown;
+	int r = array_reserve(&answer->applications, &answer->capacity, answer->n_applications, 16,
+			      sizeof(*answer->applications));
 	uint8_t *copy;
 
-	if (answer->n_applications == answer->capacity) {
-		size_t capacity = answer->capacity ? 2 * answer->capacity : 16;
-
-		grown = reallocarray(answer->applications, capacity, sizeof(*grown));
-		if (!grown) {
-			return -ENOMEM;
-		}
-		answer->applications = grown;
-		answer->capacity = capacity;
+	if (r < 0) {
+		return r;
 	}
 	copy = malloc(packed->len);
 	if (!copy) {

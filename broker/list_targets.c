@@ -123,17 +123,11 @@ static bool is_tree(const struct list_targets *targets, uint32_t i)
 static int add_target(struct list_targets *targets, const struct file_identity *file, uint32_t path,
 		      uint32_t flags)
 {
-	struct scan_target *grown;
+	int r = array_reserve(&targets->targets, &targets->capacity, targets->n_targets, 64,
+			      sizeof(*targets->targets));
 
-	if (targets->n_targets == targets->capacity) {
-		size_t capacity = targets->capacity ? 2 * targets->capacity : 64;
-
-		grown = reallocarray(targets->targets, capacity, sizeof(*grown));
-		if (!grown) {
-			return -ENOMEM;
-		}
-		targets->targets = grown;
-		targets->capacity = capacity;
+	if (r < 0) {
+		return r;
 	}
 	targets->targets[targets->n_targets++] =
 		(struct scan_target){.file = *file, .path = path, .flags = flags};

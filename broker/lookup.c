@@ -109,17 +109,11 @@ static void on_turn(struct question *question)
 
 static int add_remote(struct lookup *lookup, size_t i)
 {
-	uint32_t *grown;
+	int r = array_reserve(&lookup->remote, &lookup->remote_capacity, lookup->n_remote, 64,
+			      sizeof(*lookup->remote));
 
-	if (lookup->n_remote == lookup->remote_capacity) {
-		size_t capacity = lookup->remote_capacity ? 2 * lookup->remote_capacity : 64;
-
-		grown = reallocarray(lookup->remote, capacity, sizeof(*grown));
-		if (!grown) {
-			return -ENOMEM;
-		}
-		lookup->remote = grown;
-		lookup->remote_capacity = capacity;
+	if (r < 0) {
+		return r;
 	}
 	lookup->remote[lookup->n_remote++] = (uint32_t)i;
 	return 0;

@@ -201,19 +201,29 @@ void store_record_fill_target(const struct filter_target *target,
 	}
 }
 
+void store_record_fill_filter(const struct session *session, const struct filter *filter,
+			      Rmrecord__FilterTarget *target, Rmrecord__FilterSet *set,
+			      Rmrecord__Record *record)
+{
+	rmrecord__record__init(record);
+	rmrecord__filter_set__init(set);
+	rmrecord__filter_target__init(target);
+	store_record_fill_target(&filter->target, target);
+	set->session = session->id;
+	set->target = target;
+	set->action = filter->action;
+	record->event_case = RMRECORD__RECORD__EVENT_FILTER_SET;
+	record->filter_set = set;
+}
+
 int store_record_copy_filter(struct store *store, const struct session *session,
 			     const struct filter *filter)
 {
-	Rmrecord__Record record = RMRECORD__RECORD__INIT;
-	Rmrecord__FilterSet set = RMRECORD__FILTER_SET__INIT;
-	Rmrecord__FilterTarget target = RMRECORD__FILTER_TARGET__INIT;
+	Rmrecord__Record record;
+	Rmrecord__FilterSet set;
+	Rmrecord__FilterTarget target;
 
-	store_record_fill_target(&filter->target, &target);
-	set.session = session->id;
-	set.target = &target;
-	set.action = filter->action;
-	record.event_case = RMRECORD__RECORD__EVENT_FILTER_SET;
-	record.filter_set = &set;
+	store_record_fill_filter(session, filter, &target, &set, &record);
 	return copy(store, session->id, &record);
 }
 

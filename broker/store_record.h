@@ -31,6 +31,12 @@ int store_record_copy_filter(struct store *store, const struct session *session,
 int store_record_copy_slice(struct store *store, const struct session *session) _warn_unused_;
 int store_record_copy_answered(struct store *store, const struct process *process) _warn_unused_;
 
+/* The record of a filter that is set; `record` refers to `set`, that to `target`, and that to the
+ * filter's text. */
+void store_record_fill_filter(const struct session *session, const struct filter *filter,
+			      Rmrecord__FilterTarget *target, Rmrecord__FilterSet *set,
+			      Rmrecord__Record *record);
+
 /* A filter's target as it is stored; it refers to the other one's text. */
 void store_record_fill_target(const struct filter_target *target,
 			      Rmrecord__FilterTarget *ret_target);

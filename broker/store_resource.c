@@ -122,17 +122,12 @@ int store_may_filter(const struct store *store, const struct session *session,
 int store_filter_set(struct store *store, const struct session *session,
 		     const struct filter *filter)
 {
-	Rmrecord__Record record = RMRECORD__RECORD__INIT;
-	Rmrecord__FilterSet set = RMRECORD__FILTER_SET__INIT;
-	Rmrecord__FilterTarget target = RMRECORD__FILTER_TARGET__INIT;
+	Rmrecord__Record record;
+	Rmrecord__FilterSet set;
+	Rmrecord__FilterTarget target;
 
 	(void)compaction_maintain(store);
-	store_record_fill_target(&filter->target, &target);
-	set.session = session->id;
-	set.target = &target;
-	set.action = filter->action;
-	record.event_case = RMRECORD__RECORD__EVENT_FILTER_SET;
-	record.filter_set = &set;
+	store_record_fill_filter(session, filter, &target, &set, &record);
 	return store_record_append(store, session, session->id, &record,
 				   store_record_reserve(store, 0));
 }

@@ -49,6 +49,27 @@ static inline void freep(void *pointer)
 	free(*(void **)pointer);
 }
 
+/* Room for one more entry of `size` bytes behind the `n` of a growing array; its capacity doubles,
+ * beginning with `first`. -ENOMEM: nothing was changed. */
+static inline int array_reserve(void *array_pointer, size_t *capacity, size_t n, size_t first,
+				size_t size)
+{
+	void **array = array_pointer;
+	size_t wanted = *capacity ? 2 * *capacity : first;
+	void *grown;
+
+	if (n < *capacity) {
+		return 0;
+	}
+	grown = reallocarray(*array, wanted, size);
+	if (!grown) {
+		return -ENOMEM;
+	}
+	*array = grown;
+	*capacity = wanted;
+	return 0;
+}
+
 static inline void closep(const int *fd)
 {
 	if (*fd >= 0) {

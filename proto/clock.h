@@ -14,6 +14,15 @@ static inline uint64_t clock_real_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* Microseconds that nobody can set, for how long something took. */
+static inline uint64_t clock_monotonic_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* this clock always exists */
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 /* Milliseconds that nobody can set, for deadlines. */
 static inline uint64_t clock_monotonic_ms(void)
 {

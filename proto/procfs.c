@@ -94,8 +94,7 @@ int procfs_parse_stat(const char *text, size_t size, struct procfs_stat *ret_sta
 	return 0;
 }
 
-/* The text after "NAME:" at the start of a line. */
-static const char *find_line(const char *text, const char *name)
+const char *procfs_find_line(const char *text, const char *name)
 {
 	size_t length = strlen(name);
 
@@ -122,8 +121,8 @@ int procfs_parse_status(const char *text, size_t size, struct procfs_status *ret
 	}
 	memcpy(copy, text, size);
 	copy[size] = '\0';
-	uid = find_line(copy, "Uid");
-	capabilities = find_line(copy, "CapEff");
+	uid = procfs_find_line(copy, "Uid");
+	capabilities = procfs_find_line(copy, "CapEff");
 	uid = uid ? uid + strspn(uid, " \t") : NULL; /* real, effective, saved, file system */
 	uid = uid ? uid + strspn(uid, "0123456789") : NULL;
 	if (!uid || !read_number(uid, 10, &number) || number > UINT32_MAX) {
@@ -148,7 +147,7 @@ int procfs_parse_fdinfo_pid(const char *text, size_t size, pid_t *ret_pid)
 	}
 	memcpy(copy, text, size);
 	copy[size] = '\0';
-	line = find_line(copy, "Pid");
+	line = procfs_find_line(copy, "Pid");
 	if (!line) {
 		return -EBADMSG;
 	}

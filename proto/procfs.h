@@ -24,6 +24,9 @@ struct procfs_status {
 	uint64_t effective_capabilities;
 };
 
+/* Pure. What stands behind "NAME:" at the start of a line of a NUL-terminated text; NULL: nothing. */
+const char *procfs_find_line(const char *text, const char *name);
+
 /* Pure. -EBADMSG: not such a text. The comm may hold anything, ")" and newlines included. */
 int procfs_parse_stat(const char *text, size_t size, struct procfs_stat *ret_stat) _warn_unused_;
 int procfs_parse_status(const char *text, size_t size, struct procfs_status *ret_status)

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "broker/scan/answer_send.h"
@@ -16,6 +15,7 @@
 #include "broker/scan/mount_watch.h"
 #include "broker/scan/question.h"
 #include "broker/services.h"
+#include "proto/clock.h"
 #include "proto/codec.h"
 #include "proto/procfs.h"
 
@@ -134,10 +134,10 @@ static int add_services(struct answerer *answerer, const struct question_targets
 			const atomic_bool *cancelled, struct hits *hits)
 {
 	size_t n = 0;
-	const struct index_process *processes = scan_index_processes(answerer->index, &n);
+	struct index_process *processes = scan_index_processes(answerer->index, &n);
 
 	for (size_t i = 0; targets->n_services && i < n; i++) {
-		struct index_process *process = scan_index_find(answerer->index, processes[i].pid);
+		struct index_process *process = &processes[i];
 		struct use use = {.kind = USE_REGISTERED_SERVICE, .path = USE_NO_PATH};
 		const struct process_facts *facts;
 		int r = notes_read_facts(process, answerer->options.proc_fd, &facts);
@@ -225,14 +225,6 @@ static int build_entries(struct answerer *answerer, const Rmscan__ScanBegin *beg
 	return r < 0 ? r : entries_build(&context, hits, ret_entries);
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* this clock always exists */
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* Decisions that were kept point into the files as they were. */
 static int refresh_policy(struct answerer *answerer)
 {
@@ -274,7 +266,7 @@ static int answer_scan(struct answerer *answerer, struct worker_link *link,
 		.targets = &targets.match,
 		.hits = &hits,
 		.entries = &entries,
-		.started_us = now_us(),
+		.started_us = clock_monotonic_us(),
 	};
 	int r = question_targets_build(question, &targets);
 

@@ -9,11 +9,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "broker/scan/entry_pack.h"
 #include "broker/scan/kernel_state.h"
+#include "proto/clock.h"
 #include "proto/codec.h"
 #include "proto/limits.h"
 
@@ -214,7 +214,6 @@ static void find_kernel_users(const struct answer_parts *parts, struct inspectio
 static int pack_inspection(const struct answer_parts *parts, struct frame_buffer *buffer)
 {
 	_cleanup_(freep) struct inspection *inspection = calloc(1, sizeof(*inspection));
-	struct timespec now;
 
 	if (!inspection) {
 		return -ENOMEM;
@@ -222,9 +221,7 @@ static int pack_inspection(const struct answer_parts *parts, struct frame_buffer
 	rm__inspection__init(&inspection->message);
 	count_processes(parts, inspection);
 	find_kernel_users(parts, inspection);
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* this clock always exists */
-	inspection->message.took_us =
-		(uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 - parts->started_us;
+	inspection->message.took_us = clock_monotonic_us() - parts->started_us;
 	return codec_pack_inspection(&inspection->message, buffer);
 }
 

@@ -30,15 +30,6 @@
 /* Numbers without a descriptor, after which the table is listed. */
 #define MAX_GAPS 3u
 
-/* An entry of getdents64(2). */
-struct entry64 {
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
 static void add_device(struct kernel_devices *devices, int owned_fd)
 {
 	_cleanup_(closep) int fd = owned_fd;
@@ -245,23 +236,23 @@ static bool is_cancelled(const struct link_reader *reader)
 /* Those of the directory from number `first` on. */
 static int read_listing(struct link_reader *reader, int fd, uint32_t first)
 {
-	_Alignas(struct entry64) char entries[LISTING_BYTES];
+	_Alignas(struct dirent64) char entries[LISTING_BYTES];
 	unsigned int n_read = 0;
 
 	for (;;) {
-		ssize_t n = syscall(SYS_getdents64, fd, entries, sizeof(entries));
+		ssize_t n = getdents64(fd, entries, sizeof(entries));
 
 		if (n <= 0) {
 			return n < 0 && errno != ENOENT ? remember(reader, errno) : 0;
 		}
 		for (ssize_t at = 0; at < n;) {
-			const struct entry64 *entry = (const void *)(entries + at);
-			uint32_t number = (uint32_t)strtoul(entry->name, NULL, 10);
+			const struct dirent64 *entry = (const void *)(entries + at);
+			uint32_t number = (uint32_t)strtoul(entry->d_name, NULL, 10);
 			int r = 0;
 
-			at += entry->length;
-			if (entry->name[0] != '.' && number >= first) {
-				r = read_descriptor(reader, fd, entry->name, number);
+			at += entry->d_reclen;
+			if (entry->d_name[0] != '.' && number >= first) {
+				r = read_descriptor(reader, fd, entry->d_name, number);
 			}
 			if (r < 0 && r != -ENOENT) { /* it was closed meanwhile */
 				return r;

@@ -44,8 +44,8 @@ struct scan_index {
 	struct index_process *processes; /* owned, by pid */
 	struct member **listed;		 /* owned: the member of each */
 	size_t n_processes;
-	struct member **todo; /* owned: to be read now */
-	size_t n_todo;
+	struct member **due; /* owned: to be read now */
+	size_t n_due;
 	size_t capacity; /* of the three */
 };
 
@@ -130,7 +130,7 @@ struct scan_index *scan_index_free(struct scan_index *index)
 	file_table_done(&index->reader.files);
 	free(index->processes);
 	free(index->listed);
-	free(index->todo);
+	free(index->due);
 	free(index);
 	return NULL;
 }
@@ -157,12 +157,12 @@ static bool is_cancelled(const struct scan_index *index)
 	return cancelled && atomic_load_explicit(cancelled, memory_order_relaxed);
 }
 
-static void meet_todo(void *userdata, size_t begin, size_t end)
+static void meet_due(void *userdata, size_t begin, size_t end)
 {
 	struct scan_index *index = userdata;
 
 	for (size_t i = begin; i < end && !is_cancelled(index); i++) {
-		member_meet(&index->population, index->todo[i]);
+		member_meet(&index->population, index->due[i]);
 	}
 }
 
@@ -192,12 +192,12 @@ static int read_member(const struct scan_index *index, struct member *member)
 	return r;
 }
 
-static void read_todo(void *userdata, size_t begin, size_t end)
+static void read_due(void *userdata, size_t begin, size_t end)
 {
 	struct scan_index *index = userdata;
 
 	for (size_t i = begin; i < end && !is_cancelled(index); i++) {
-		struct member *member = index->todo[i];
+		struct member *member = index->due[i];
 
 		if (!member->is_gone && member->kind == PROCESS_USER) {
 			member->result = read_member(index, member);
@@ -250,16 +250,16 @@ static int take_result(struct scan_index *index, struct member *member)
 	return 0;
 }
 
-static void choose_todo(struct scan_index *index)
+static void choose_due(struct scan_index *index)
 {
-	index->n_todo = 0;
+	index->n_due = 0;
 	for (size_t i = 0; i < index->population.n_members; i++) {
 		struct member *member = index->population.members[i];
 
 		if (!member->is_gone && !member->is_read &&
 		    (member->has_moved || member->must_read)) {
 			member->result = -ECANCELED;
-			index->todo[index->n_todo++] = member;
+			index->due[index->n_due++] = member;
 		}
 	}
 }
@@ -269,10 +269,10 @@ static int meet_members(struct scan_index *index)
 {
 	int r = 0;
 
-	choose_todo(index);
-	scan_pool_run(index->pool, index->n_todo, 4, meet_todo, index);
-	for (size_t i = 0; r == 0 && i < index->n_todo; i++) {
-		struct member *member = index->todo[i];
+	choose_due(index);
+	scan_pool_run(index->pool, index->n_due, 4, meet_due, index);
+	for (size_t i = 0; r == 0 && i < index->n_due; i++) {
+		struct member *member = index->due[i];
 
 		if (member->is_gone || member->kind != PROCESS_USER || member->is_skipped) {
 			continue;
@@ -309,10 +309,10 @@ static int read_members(struct scan_index *index)
 {
 	int r = 0;
 
-	choose_todo(index);
-	scan_pool_run(index->pool, index->n_todo, 1, read_todo, index);
-	for (size_t i = 0; i < index->n_todo; i++) {
-		int taken = take_result(index, index->todo[i]);
+	choose_due(index);
+	scan_pool_run(index->pool, index->n_due, 1, read_due, index);
+	for (size_t i = 0; i < index->n_due; i++) {
+		int taken = take_result(index, index->due[i]);
 
 		r = taken < 0 ? taken : r;
 	}
@@ -352,11 +352,11 @@ static int make_room(struct scan_index *index)
 	if (!processes || !members) {
 		return -ENOMEM;
 	}
-	members = reallocarray(index->todo, n, sizeof(struct member *));
+	members = reallocarray(index->due, n, sizeof(struct member *));
 	if (!members) {
 		return -ENOMEM;
 	}
-	index->todo = members;
+	index->due = members;
 	index->capacity = n;
 	return 0;
 }
@@ -377,8 +377,8 @@ static int read_all(struct scan_index *index)
 	if (r < 0) {
 		return r;
 	}
-	for (size_t i = 0; i < index->n_todo; i++) {
-		struct member *member = index->todo[i];
+	for (size_t i = 0; i < index->n_due; i++) {
+		struct member *member = index->due[i];
 
 		if (!member->is_gone && lacks_relatives(index, member)) {
 			r = member_add_relatives(member, index->relatives);
@@ -464,7 +464,7 @@ int scan_index_refresh(struct scan_index *index, bool anew, const atomic_bool *c
 	return r;
 }
 
-const struct index_process *scan_index_processes(const struct scan_index *index, size_t *ret_n)
+struct index_process *scan_index_processes(struct scan_index *index, size_t *ret_n)
 {
 	*ret_n = index->n_processes;
 	return index->processes;

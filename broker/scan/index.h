@@ -118,7 +118,7 @@ int scan_index_refresh(struct scan_index *index, bool anew, const atomic_bool *c
 		       struct index_counts *ret_counts) _warn_unused_;
 
 /* The processes, by pid. Valid until the next refresh. */
-const struct index_process *scan_index_processes(const struct scan_index *index, size_t *ret_n);
+struct index_process *scan_index_processes(struct scan_index *index, size_t *ret_n);
 struct index_process *scan_index_find(struct scan_index *index, pid_t pid);
 
 /* The table of files; unused numbers have n_holders 0. */

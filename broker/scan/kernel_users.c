@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "broker/scan/mount_table.h"
+
 #define MAX_USERS 4096
 #define MAX_HOLDERS 4096
 #define MAX_LINES 100000 /* of /proc/locks and mountinfo */
@@ -136,23 +138,6 @@ static int read_devices(struct kernel_users *users, const char *root)
 	return r;
 }
 
-/* /proc/swaps and mountinfo write blanks in paths as "\040". */
-static void unescape_octal(char *text)
-{
-	char *to = text;
-
-	for (; *text; to++) {
-		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] >= '0' &&
-		    text[2] <= '7' && text[3] >= '0' && text[3] <= '7') {
-			*to = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0'));
-			text += 4;
-		} else {
-			*to = *text++;
-		}
-	}
-	*to = '\0';
-}
-
 static int read_swaps(struct kernel_users *users, int proc_fd, const char *root)
 {
 	_cleanup_(close_text) FILE *file = open_text(proc_fd, "swaps");
@@ -169,7 +154,7 @@ static int read_swaps(struct kernel_users *users, int proc_fd, const char *root)
 			is_heading = false;
 			continue;
 		}
-		unescape_octal(line);
+		mount_table_unescape(line);
 		(void)snprintf(path, sizeof(path), "%s%s", root, line);
 		if (strncmp(line, "/dev/", 5) == 0 && stat(path, &st) == 0 && S_ISBLK(st.st_mode)) {
 			user.major = major(st.st_rdev);

@@ -71,15 +71,10 @@ static int number_table_init(struct number_table *table, const struct match_targ
 
 static int add_mark(struct marks *marks, size_t file, const struct mark *mark)
 {
-	if (marks->n_marks == marks->capacity) {
-		size_t capacity = marks->capacity ? 2 * marks->capacity : 64;
-		struct mark *grown = reallocarray(marks->marks, capacity, sizeof(*grown));
+	int r = array_reserve(&marks->marks, &marks->capacity, marks->n_marks, 64, sizeof(*mark));
 
-		if (!grown) {
-			return -ENOMEM;
-		}
-		marks->marks = grown;
-		marks->capacity = capacity;
+	if (r < 0) {
+		return r;
 	}
 	marks->marks[marks->n_marks] = *mark;
 	marks->marks[marks->n_marks].next = marks->first[file];

@@ -73,15 +73,8 @@ static struct hit *hit_of(struct hits *hits, struct index_process *process)
 	if (known) {
 		return known;
 	}
-	if (hits->n_hits == hits->capacity) {
-		size_t capacity = hits->capacity ? 2 * hits->capacity : 32;
-		struct hit *grown = reallocarray(hits->hits, capacity, sizeof(*grown));
-
-		if (!grown) {
-			return NULL;
-		}
-		hits->hits = grown;
-		hits->capacity = capacity;
+	if (array_reserve(&hits->hits, &hits->capacity, hits->n_hits, 32, sizeof(*known)) < 0) {
+		return NULL;
 	}
 	hits->is_unordered |=
 		hits->n_hits && hits->hits[hits->n_hits - 1].process->pid > process->pid;
@@ -405,11 +398,11 @@ static int match_processes(struct search *search)
 {
 	const struct match_context *context = search->context;
 	size_t n;
-	const struct index_process *processes = scan_index_processes(context->index, &n);
+	struct index_process *processes = scan_index_processes(context->index, &n);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct index_process *process = scan_index_find(context->index, processes[i].pid);
+		struct index_process *process = &processes[i];
 
 		if (atomic_load_explicit(context->cancelled, memory_order_relaxed)) {
 			return -ECANCELED;

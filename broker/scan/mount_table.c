@@ -20,8 +20,7 @@ static bool is_octal(char c, char max)
 	return c >= '0' && c <= max;
 }
 
-/* "\040" and the like, in place. Any other backslash stands for itself. */
-static void unescape(char *text)
+void mount_table_unescape(char *text)
 {
 	char *to = text;
 
@@ -130,9 +129,9 @@ static bool parse_line(char *line, struct mount *ret_mount)
 	if (!type || !*type) {
 		return false;
 	}
-	unescape(root);
-	unescape(point);
-	unescape(type);
+	mount_table_unescape(root);
+	mount_table_unescape(point);
+	mount_table_unescape(type);
 	mount.root = root;
 	mount.point = point;
 	mount.type = type;

@@ -41,6 +41,10 @@ struct mount_table {
 	uint32_t flags; /* of all mounts together */
 };
 
+/* Takes "\040" and the like back, as the kernel writes paths in mountinfo and /proc/swaps; in place.
+ * Any other backslash stands for itself. */
+void mount_table_unescape(char *text);
+
 /* -EBADMSG: not such a text; -ENOMEM. The text is copied. */
 int mount_table_parse(const void *text, size_t size, struct mount_table *ret_table) _warn_unused_;
 void mount_table_done(struct mount_table *table);

@@ -188,6 +188,9 @@ static bool matches(struct policy *policy, size_t rule, const struct policy_patt
 		return subject->executable && *subject->executable &&
 		       matches_executable(pattern->glob, subject->executable);
 	case POLICY_PACKAGE:
+		if (subject->package) {
+			return fnmatch(pattern->glob, subject->package, 0) == 0;
+		}
 		if (!subject->executable || subject->executable[0] != '/') {
 			return false;
 		}
@@ -225,25 +228,6 @@ void policy_decide(struct policy *policy, const struct policy_subject *subject,
 	decide_by(policy, subject, ret_decision);
 }
 
-static void decide_by_package(struct policy *policy, const char *package,
-			      struct policy_decision *decision)
-{
-	for (size_t i = policy->set.n_rules; i-- > 0;) {
-		const struct policy_rule *rule = &policy->set.rules[i];
-
-		if (decision->file && strcmp(rule->name, decision->name) <= 0) {
-			return;
-		}
-		for (size_t j = 0; j < rule->n_patterns; j++) {
-			if (rule->patterns[j].key == POLICY_PACKAGE &&
-			    fnmatch(rule->patterns[j].glob, package, 0) == 0) {
-				decide(rule, &rule->patterns[j], decision);
-				return;
-			}
-		}
-	}
-}
-
 void policy_find_name(struct policy *policy, const char *name, struct policy_decision *ret_decision)
 {
 	struct policy_subject subject = {.executable = name};
@@ -264,5 +248,6 @@ void policy_find_name(struct policy *policy, const char *name, struct policy_dec
 			decide_by(policy, &subject, ret_decision);
 		}
 	}
-	decide_by_package(policy, name, ret_decision);
+	subject = (struct policy_subject){.package = name};
+	decide_by(policy, &subject, ret_decision);
 }

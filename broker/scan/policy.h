@@ -35,6 +35,7 @@ struct policy_subject {
 	const char *unit;	/* "" or NULL: none */
 	bool is_user;		/* of a user's manager */
 	const char *executable; /* path, else the comm; "" or NULL: unknown */
+	const char *package;	/* NULL: the one that the executable belongs to */
 };
 
 /* Texts are borrowed from the policy until it is refreshed or freed. */

@@ -12,17 +12,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "broker/ini_lines.h"
 #include "broker/services.h"
 #include "proto/text.h"
 
-#define MAX_LINE_BYTES 199 /* INI_MAX_LINE of the library, less the NUL */
-
 struct reader {
 	struct policy_rule *rule;
-	const char *text;
-	const char *rest;
-	unsigned int line;	   /* the one that was read last, from 1 */
-	unsigned int section_line; /* the last header's */
+	struct ini_lines lines;
 	bool has_critical;
 	bool is_out_of_memory;
 	bool is_wrong;
@@ -82,7 +78,7 @@ static void forget_patterns(struct policy_rule *rule, enum policy_key key)
 /* Words between blanks are added; an empty value takes those before it back. */
 static int parse_patterns(struct reader *reader, enum policy_key key, const char *value)
 {
-	char copy[MAX_LINE_BYTES + 1];
+	char copy[INI_MAX_LINE_BYTES + 1];
 	char *rest = copy;
 	char *word;
 
@@ -142,28 +138,17 @@ static int on_pair(void *user, const char *section, const char *name, const char
 	return refuse(reader, section, "this section is unknown; expected Match, Policy");
 }
 
-/* inih's reader of lines; no line may be longer than its buffer, or it would be read as two. */
+/* inih's reader of lines. */
 static char *next_line(char *ret_line, int size, void *stream)
 {
 	struct reader *reader = stream;
-	const char *line = reader->rest;
-	size_t length = strcspn(line, "\n");
+	bool has_ended = reader->is_wrong || reader->is_out_of_memory;
+	char *line = has_ended ? NULL : ini_lines_next(&reader->lines, ret_line, size);
 
-	if (reader->is_wrong || reader->is_out_of_memory || !*line) {
-		return NULL;
-	}
-	reader->line++;
-	if (length > MAX_LINE_BYTES || length >= (size_t)size) {
+	if (!has_ended && reader->lines.is_too_long) {
 		(void)refuse(reader, "", "this line is too long; expected at most 199 bytes");
-		return NULL;
 	}
-	if (line[strspn(line, " \t")] == '[') {
-		reader->section_line = reader->line;
-	}
-	memcpy(ret_line, line, length);
-	ret_line[length] = '\0';
-	reader->rest = line + length + (line[length] == '\n');
-	return ret_line;
+	return line;
 }
 
 /* The column of a word in a line, from 1: of a value it is the last place where it stands. */
@@ -200,7 +185,7 @@ static int describe(const struct reader *reader, unsigned int line, const char *
 	char text[POLICY_ERROR_BYTES];
 
 	(void)snprintf(text, sizeof(text), "%.300s:%u:%u: %s", reader->rule->path, line,
-		       find_column(reader->text, line, word), why);
+		       find_column(reader->lines.text, line, word), why);
 	(void)text_clean(text, strlen(text), ret_error, POLICY_ERROR_BYTES);
 	return -EINVAL;
 }
@@ -209,18 +194,19 @@ static int describe(const struct reader *reader, unsigned int line, const char *
 static int describe_line(const struct reader *reader, unsigned int line,
 			 char ret_error[POLICY_ERROR_BYTES])
 {
-	if (!reader->is_wrong || (line && line < reader->line)) {
+	if (!reader->is_wrong || (line && line < reader->lines.line)) {
 		return describe(reader, line, "", "this line is neither a [Section] nor Key=value",
 				ret_error);
 	}
-	line = reader->is_section && reader->section_line ? reader->section_line : reader->line;
+	line = reader->is_section && reader->lines.section_line ? reader->lines.section_line
+								: reader->lines.line;
 	return describe(reader, line, reader->word, reader->why, ret_error);
 }
 
 int policy_file_parse(struct policy_rule *rule, const char *text, size_t size,
 		      char ret_error[POLICY_ERROR_BYTES])
 {
-	struct reader reader = {.rule = rule, .text = text, .rest = text};
+	struct reader reader = {.rule = rule, .lines = {.text = text, .rest = text}};
 	unsigned int n_lines = 1;
 	int r;
 

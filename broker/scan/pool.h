@@ -5,11 +5,9 @@
 #include <stddef.h>
 
 #include "proto/base.h"
+#include "proto/limits.h"
 
 struct scan_pool; /* opaque */
-
-/* More threads only wait for the kernel's locks. */
-#define MAX_SCAN_THREADS 16u
 
 /* Does the items from `begin` up to `end`, not included. Called by several threads at once. */
 typedef void (*scan_pool_fn)(void *userdata, size_t begin, size_t end);

@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "proto/procfs.h"
+
 #define STAT_BYTES 1024
 #define STATUS_BYTES 8192 /* what is needed stands in the first 2 KiB, but for many groups */
 #define CGROUP_BYTES (16 * 1024)
@@ -95,20 +97,6 @@ int process_facts_parse_stat(const char *text, size_t size, struct process_facts
 	return 0;
 }
 
-static const char *find_line(const char *text, const char *name)
-{
-	size_t length = strlen(name);
-
-	while (text) {
-		if (strncmp(text, name, length) == 0 && text[length] == ':') {
-			return text + length + 1;
-		}
-		text = strchr(text, '\n');
-		text = text ? text + 1 : NULL;
-	}
-	return NULL;
-}
-
 static bool read_ids(const char *line, uint32_t *ret_real, uint32_t *ret_effective)
 {
 	int64_t real;
@@ -151,28 +139,29 @@ int process_facts_parse_status(const char *text, size_t size, struct process_fac
 	size = size < STATUS_BYTES ? size : STATUS_BYTES;
 	memcpy(copy, text, size);
 	copy[size] = '\0';
-	if (!read_ids(find_line(copy, "Uid"), &facts->real_uid, &facts->uid) ||
-	    !read_ids(find_line(copy, "Gid"), &facts->real_gid, &facts->gid) ||
-	    !read_small(find_line(copy, "TracerPid"), &tracer)) {
+	if (!read_ids(procfs_find_line(copy, "Uid"), &facts->real_uid, &facts->uid) ||
+	    !read_ids(procfs_find_line(copy, "Gid"), &facts->real_gid, &facts->gid) ||
+	    !read_small(procfs_find_line(copy, "TracerPid"), &tracer)) {
 		return -EBADMSG;
 	}
 	facts->tracer = (pid_t)tracer;
-	line = find_line(copy, "NSpid"); /* absent without pid namespaces in the kernel */
+	line = procfs_find_line(copy, "NSpid"); /* absent without pid namespaces in the kernel */
 	facts->n_pid_namespaces = line ? count_namespaces(line) : 1;
-	line = find_line(copy, "SigIgn");
+	line = procfs_find_line(copy, "SigIgn");
 	if (!line || !next_bits(line, &facts->signals_ignored)) {
 		return -EBADMSG;
 	}
-	line = find_line(copy, "SigCgt");
+	line = procfs_find_line(copy, "SigCgt");
 	if (!line || !next_bits(line, &facts->signals_caught)) {
 		return -EBADMSG;
 	}
-	line = find_line(copy, "CapEff");
+	line = procfs_find_line(copy, "CapEff");
 	if (!line || !next_bits(line, &facts->capabilities)) {
 		return -EBADMSG;
 	}
 	/* Also absent where the kernel was built without it. */
-	facts->seccomp = read_small(find_line(copy, "Seccomp"), &seccomp) ? (uint32_t)seccomp : 0;
+	facts->seccomp =
+		read_small(procfs_find_line(copy, "Seccomp"), &seccomp) ? (uint32_t)seccomp : 0;
 	return 0;
 }
 

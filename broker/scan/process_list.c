@@ -22,14 +22,6 @@
 /* Looks whether others still run before a tick is waited for: a tenth of one. */
 #define MAX_LOOKS 30u
 
-struct entry64 {
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
 int process_list_init(struct process_list *list, int proc_fd)
 {
 	*list = (struct process_list){.directory_fd = -1, .stat_fd = -1};
@@ -131,27 +123,27 @@ static void sort_pids(struct process_list *list)
 
 static int read_pids(struct process_list *list)
 {
-	_Alignas(struct entry64) char entries[LISTING_BYTES];
+	_Alignas(struct dirent64) char entries[LISTING_BYTES];
 	int r = 0;
 
 	if (lseek(list->directory_fd, 0, SEEK_SET) < 0) {
 		return negative_errno();
 	}
 	for (;;) {
-		ssize_t n = syscall(SYS_getdents64, list->directory_fd, entries, sizeof(entries));
+		ssize_t n = getdents64(list->directory_fd, entries, sizeof(entries));
 
 		if (n <= 0) {
 			return n < 0 ? negative_errno() : 0;
 		}
 		for (ssize_t at = 0; r == 0 && at < n;) {
-			const struct entry64 *entry = (const void *)(entries + at);
+			const struct dirent64 *entry = (const void *)(entries + at);
 			unsigned long pid;
 
-			at += entry->length;
-			if (entry->name[0] < '1' || entry->name[0] > '9') {
+			at += entry->d_reclen;
+			if (entry->d_name[0] < '1' || entry->d_name[0] > '9') {
 				continue;
 			}
-			pid = strtoul(entry->name, NULL, 10);
+			pid = strtoul(entry->d_name, NULL, 10);
 			r = pid <= INT_MAX ? add_pid(list, (pid_t)pid) : 0;
 		}
 		if (r < 0) {

@@ -190,7 +190,7 @@ int match_find_stale(const struct match_context *context, struct hits *ret_hits)
 	_cleanup_(stale_files_done) struct stale_files stale = {0};
 	unsigned int n_texts_left = MAX_MAPS_TEXTS;
 	struct match_context bounded = *context;
-	const struct index_process *processes;
+	struct index_process *processes;
 	size_t n;
 	int r;
 
@@ -202,7 +202,7 @@ int match_find_stale(const struct match_context *context, struct hits *ret_hits)
 	}
 	processes = scan_index_processes(context->index, &n);
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct index_process *process = scan_index_find(context->index, processes[i].pid);
+		struct index_process *process = &processes[i];
 
 		r = add_uses(&stale, process, HOLD_EXECUTABLE, ret_hits);
 		if (r == 0) {

@@ -242,15 +242,11 @@ static int open_directory(int directory_fd, const char *name)
 
 static int add_level(struct tree *tree, struct level **ret_level)
 {
-	if (tree->n_levels == tree->levels_capacity) {
-		size_t capacity = tree->levels_capacity ? 2 * tree->levels_capacity : 16;
-		struct level *grown = reallocarray(tree->levels, capacity, sizeof(*grown));
+	int r = array_reserve(&tree->levels, &tree->levels_capacity, tree->n_levels, 16,
+			      sizeof(*tree->levels));
 
-		if (!grown) {
-			return -ENOMEM;
-		}
-		tree->levels = grown;
-		tree->levels_capacity = capacity;
+	if (r < 0) {
+		return r;
 	}
 	if (tree->n_levels >= MAX_OPEN) {
 		struct level *above = &tree->levels[tree->n_levels - MAX_OPEN];

@@ -27,25 +27,13 @@ static struct workload workload; /* large; its pipes only */
 
 static void start(void)
 {
-	const char *const arguments[] = {"--user",	 "--socket", fixture.socket, "--config",
-					 fixture.config, "--log",    "debug",	     NULL};
-	const struct launch launch = {.arguments = arguments};
-
-	broker_start_as(&launch);
+	listed_start_broker();
 	workload_open(&workload);
-}
-
-/* A worker that fails is replaced, and would not be noticed. */
-static void check_workers(void)
-{
-	ck_assert(!log_has("status=1 signal=0"));
-	ck_assert(!log_has("signal=6"));
-	ck_assert(!log_has("signal=11"));
 }
 
 static void end(struct rm_session *session)
 {
-	check_workers();
+	listed_check_workers();
 	ck_assert_int_eq(rm_session_end(session), 0);
 	workload_close(&workload);
 }
@@ -71,23 +59,10 @@ static int register_process(struct rm_session *session, const struct rm_process_
 	return rm_session_register(session, &resources);
 }
 
-static const struct rm_application *find_application(const struct rm_application_list *list,
-						     uint32_t pid)
-{
-	for (size_t i = 0; i < list->n_applications; i++) {
-		for (size_t k = 0; k < list->applications[i].n_processes_listed; k++) {
-			if (list->applications[i].processes[k].process.pid == pid) {
-				return &list->applications[i];
-			}
-		}
-	}
-	return NULL;
-}
-
 static const struct rm_application *get_application(const struct rm_application_list *list,
 						    uint32_t pid)
 {
-	const struct rm_application *application = find_application(list, pid);
+	const struct rm_application *application = listed_find(list, pid);
 
 	ck_assert_msg(application, "process %u is not listed", pid);
 	return application;
@@ -124,7 +99,7 @@ START_TEST(test_uses)
 	ck_assert_str_eq(application->processes[0].uses[0].actual, "");
 	application = get_application(list, opened.pid);
 	ck_assert_int_eq(application->processes[0].uses[0].kind, RM_USE_DESCRIPTOR);
-	ck_assert_ptr_null(find_application(list, bystander.pid));
+	ck_assert_ptr_null(listed_find(list, bystander.pid));
 	rm_application_list_free(list);
 
 	list = listed_now(session, RM_LIST_NO_USES | RM_LIST_ANEW);

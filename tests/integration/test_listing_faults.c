@@ -105,25 +105,13 @@ static void continue_worker(pid_t pid)
 
 static void start(void)
 {
-	const char *const arguments[] = {"--user",	 "--socket", fixture.socket, "--config",
-					 fixture.config, "--log",    "debug",	     NULL};
-	const struct launch launch = {.arguments = arguments};
-
-	broker_start_as(&launch);
+	listed_start_broker();
 	workload_open(&workload);
-}
-
-/* A worker that fails is replaced, and would not be noticed. */
-static void check_workers(void)
-{
-	ck_assert(!log_has("status=1 signal=0"));
-	ck_assert(!log_has("signal=6"));
-	ck_assert(!log_has("signal=11"));
 }
 
 static void end(struct rm_session *session)
 {
-	check_workers();
+	listed_check_workers();
 	ck_assert_int_eq(rm_session_end(session), 0);
 	workload_close(&workload);
 }

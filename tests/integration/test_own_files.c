@@ -16,6 +16,7 @@
 #include "client/rstrtmgr.h"
 #include "proto/procfs.h"
 #include "tests/support/broker_fixture.h"
+#include "tests/support/listed.h"
 #include "tests/support/testing.h"
 
 #define SHUTDOWN_MASKED 0x40u
@@ -36,16 +37,6 @@ static void copy_program(const char *from, const char *to)
 	ck_assert_int_eq(fchmod(out, 0755), 0);
 	ck_assert_int_eq(close(in), 0);
 	ck_assert_int_eq(close(out), 0);
-}
-
-static struct rm_session *start_session(const char *const *files, size_t n_files)
-{
-	struct rm_resources resources = {.n_files = n_files, .files = files};
-	struct rm_session *session;
-
-	ck_assert_int_eq(rm_session_start(-1, &session), 0);
-	ck_assert_int_eq(rm_session_register(session, &resources), 0);
-	return session;
 }
 
 static bool has_taken_over(void *arg)
@@ -82,7 +73,7 @@ START_TEST(test_renewed)
 	copy_program(testing_brokerd(), program);
 	ck_assert_int_eq(setenv("RM_BROKERD", program, 1), 0);
 	broker_start();
-	session = start_session(&program, 1);
+	session = listed_session(program);
 	copy_program(program, other);
 	ck_assert_int_eq(rename(other, program), 0);
 	ck_assert_int_eq(rm_session_list(session, 0, &list), 0);
@@ -108,7 +99,7 @@ START_TEST(test_not_renewed)
 	copy_program(testing_brokerd(), program);
 	ck_assert_int_eq(setenv("RM_BROKERD", program, 1), 0);
 	broker_start();
-	session = start_session(&program, 1);
+	session = listed_session(program);
 	ck_assert_int_eq(unlink(program), 0);
 	ck_assert_int_eq(rm_session_list(session, 0, &list), 0);
 	rm_application_list_free(list);
@@ -144,7 +135,7 @@ START_TEST(test_never_listed)
 	broker_start();
 	ck_assert_ptr_nonnull(realpath(testing_brokerd(), path));
 	program = path;
-	session = start_session(&program, 1);
+	session = listed_session(program);
 	ck_assert_int_eq(rm_session_list(session, 0, &list), 0);
 	/* Those of other brokers of this machine may be there, ours not. */
 	for (size_t i = 0; i < list->n_applications; i++) {
@@ -168,23 +159,12 @@ static pid_t start_child(void)
 	return pid;
 }
 
-static const struct rm_application *find(const struct rm_application_list *list, pid_t pid)
-{
-	for (size_t i = 0; i < list->n_applications; i++) {
-		if (list->applications[i].process.pid == (uint32_t)pid) {
-			return &list->applications[i];
-		}
-	}
-	return NULL;
-}
-
 /* What NeverStop= names, by each of its kinds: the program, and the user. */
 static void check_never_stop(const char *word, bool is_meant)
 {
 	const struct rm_application *application;
 	struct rm_application_list *list;
 	struct rm_session *session;
-	const char *file;
 	char config[PATH_MAX + 64];
 	char exe[PATH_MAX];
 	pid_t child = start_child();
@@ -193,10 +173,9 @@ static void check_never_stop(const char *word, bool is_meant)
 	fixture_set_config(config);
 	broker_start();
 	read_exe(child, exe);
-	file = exe;
-	session = start_session(&file, 1);
+	session = listed_session(exe);
 	ck_assert_int_eq(rm_session_list(session, 0, &list), 0);
-	application = find(list, child);
+	application = listed_find(list, (uint32_t)child);
 	ck_assert_ptr_nonnull(application);
 	ck_assert_int_eq((application->status & SHUTDOWN_MASKED) != 0, is_meant);
 	ck_assert_int_eq(strstr(application->why, "NeverStop=") != NULL, is_meant);

@@ -7,6 +7,22 @@
 
 #include "tests/support/broker_fixture.h"
 
+void listed_start_broker(void)
+{
+	const char *const arguments[] = {"--user",	 "--socket", fixture.socket, "--config",
+					 fixture.config, "--log",    "debug",	     NULL};
+	const struct launch launch = {.arguments = arguments};
+
+	broker_start_as(&launch);
+}
+
+void listed_check_workers(void)
+{
+	ck_assert(!log_has("status=1 signal=0"));
+	ck_assert(!log_has("signal=6"));
+	ck_assert(!log_has("signal=11"));
+}
+
 const char *listed_make_file(const char *name)
 {
 	static const char page[4096];
@@ -47,6 +63,18 @@ static bool has_here(const struct rm_application *application, const struct rm_p
 		}
 	}
 	return false;
+}
+
+const struct rm_application *listed_find(const struct rm_application_list *list, uint32_t pid)
+{
+	for (size_t i = 0; i < list->n_applications; i++) {
+		for (size_t k = 0; k < list->applications[i].n_processes_listed; k++) {
+			if (list->applications[i].processes[k].process.pid == pid) {
+				return &list->applications[i];
+			}
+		}
+	}
+	return NULL;
 }
 
 bool listed_has(const struct rm_application_list *list, const struct rm_process_id *id)

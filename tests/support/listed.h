@@ -8,6 +8,11 @@
 #include "client/rstrtmgr.h"
 #include "proto/base.h"
 
+/* Starts a broker whose log tells of its workers. */
+void listed_start_broker(void);
+/* None of them has failed: one that does is replaced, and would not be noticed. */
+void listed_check_workers(void);
+
 /* Makes a file of one page in the fixture's directory. As fixture_path(). */
 const char *listed_make_file(const char *name);
 
@@ -18,6 +23,8 @@ struct rm_application_list *listed_now(struct rm_session *session, unsigned int 
 
 /* Whether this very process is in it, as one of an application's. */
 bool listed_has(const struct rm_application_list *list, const struct rm_process_id *id);
+/* The application that has the process; NULL: none. */
+const struct rm_application *listed_find(const struct rm_application_list *list, uint32_t pid);
 /* All processes that are affected. */
 size_t listed_count(const struct rm_application_list *list);
 

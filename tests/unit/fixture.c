@@ -180,20 +180,33 @@ void disk_limit(uint64_t bytes)
 	}
 }
 
-pid_t child_start(void)
+pid_t child_start(void (*function)(void))
 {
 	pid_t parent = getpid();
-	pid_t pid = fork();
+	pid_t pid;
+	int ends[2];
+	char byte;
 
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent) {
-			for (;;) {
-				(void)pause();
-			}
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) {
+			_exit(1);
 		}
-		_exit(1);
+		if (function) {
+			function();
+		}
+		if (write(ends[1], "x", 1) != 1) {
+			_exit(1);
+		}
+		for (;;) {
+			(void)pause();
+		}
 	}
+	ck_assert_int_eq(close(ends[1]), 0);
+	ck_assert_int_eq(read(ends[0], &byte, 1), 1);
+	ck_assert_int_eq(close(ends[0]), 0);
 	return pid;
 }
 

@@ -45,7 +45,8 @@ bool file_exists(const char *path);
  * limit again with RLIM_INFINITY. */
 void disk_limit(uint64_t bytes);
 
-/* A child that waits to be killed; it dies with the test at the latest. */
-pid_t child_start(void);
+/* A child that runs `function` (NULL: nothing), keeps what that has opened, and waits to be killed;
+ * it dies with the test at the latest. Returns when the function has. */
+pid_t child_start(void (*function)(void));
 /* Kills it and waits for its end. */
 void child_end(pid_t pid);

@@ -24,7 +24,7 @@ static void set_up(void)
 	fixture_count_descriptors();
 	broker_fixture_open(&fixture, 0);
 	caller_init(&self, &fixture, getpid());
-	child_pid = child_start();
+	child_pid = child_start(NULL);
 	caller_init(&child, &fixture, child_pid);
 }
 
@@ -141,7 +141,7 @@ START_TEST(test_longest_list)
 	tear_down();
 	broker_fixture_open(&fixture, MAX_SESSIONS_ALL);
 	caller_init(&self, &fixture, getpid());
-	child_pid = child_start();
+	child_pid = child_start(NULL);
 	caller_init(&child, &fixture, child_pid);
 	for (uint32_t i = 0; i < MAX_SESSIONS_ALL - 1; i++) {
 		ck_assert_uint_eq(ask_start(i < 500 ? &self : &child, i, &started), 0);
@@ -174,7 +174,7 @@ START_TEST(test_close)
 	tear_down();
 	broker_fixture_open(&fixture, 0);
 	caller_init(&self, &fixture, getpid());
-	child_pid = child_start();
+	child_pid = child_start(NULL);
 	caller_init(&child, &fixture, child_pid);
 	ck_assert_uint_eq(ask_close(&self, 2, started.session), 0);
 }

@@ -306,7 +306,7 @@ START_TEST(test_processes)
 	struct registration *registration = store_fixture_begin(&fixture, session, 1);
 	struct process_resolver resolver = {fixture.processes.proc_fd, &fixture.store.clock,
 					    &fixture.sessions.registrations.pidfds};
-	pid_t child = child_start();
+	pid_t child = child_start(NULL);
 	uint64_t ticks = start_time_of(getpid());
 	uint64_t filetime = clock_base_to_filetime(&fixture.store.clock, ticks);
 	const char *reason;

@@ -129,7 +129,7 @@ END_TEST
 /* A request id is the process's own: another one's equal id is another request. */
 START_TEST(test_same_request_of_another)
 {
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 	struct caller other;
 	struct started first;
 	struct started second;
@@ -145,7 +145,7 @@ END_TEST
 
 START_TEST(test_start_for_another)
 {
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 	struct started started;
 	struct process *owner;
 
@@ -169,7 +169,7 @@ END_TEST
 
 START_TEST(test_start_for_the_dead)
 {
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 	struct started started;
 	struct snapshot before = snap();
 
@@ -267,7 +267,7 @@ START_TEST(test_last_sessions_are_kept)
 	for (unsigned int i = 0; i < ARRAY_SIZE(pids); i++) {
 		struct caller other;
 
-		pids[i] = child_start();
+		pids[i] = child_start(NULL);
 		caller_init(&other, &fixture, pids[i]);
 		ck_assert_uint_eq(ask_start(&other, 1, &started),
 				  i < SESSIONS_KEPT_FOR_NEW ? 0 : STATUS_MAX_SESSIONS_REACHED);
@@ -538,7 +538,7 @@ END_TEST
 
 START_TEST(test_owner_goes)
 {
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 	struct caller other;
 	struct started started;
 	struct started own;
@@ -566,7 +566,7 @@ END_TEST
 
 START_TEST(test_joined_process_goes)
 {
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 	struct caller other;
 	struct started started;
 	uint32_t join;
@@ -587,7 +587,7 @@ END_TEST
 /* A connection that closes means nothing: the session is the process's (A61). */
 START_TEST(test_connection_goes)
 {
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 	struct caller other;
 	struct started started;
 
@@ -609,7 +609,7 @@ END_TEST
 START_TEST(test_order_of_checks)
 {
 	struct started started;
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 
 	for (uint32_t i = 1; i <= DEFAULT_MAX_SESSIONS; i++) {
 		ck_assert_uint_eq(ask_start(&self, i, &started), 0);

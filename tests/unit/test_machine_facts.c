@@ -65,34 +65,6 @@ static void put(const char *path, const char *text)
 	file_put(full, text, strlen(text));
 }
 
-/* A child runs `function`, tells when it is done and waits; it holds what it has opened. */
-static pid_t start_child(void (*function)(void))
-{
-	int ends[2];
-	pid_t pid;
-	char byte;
-
-	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
-			_exit(1);
-		}
-		function();
-		if (write(ends[1], "x", 1) != 1) {
-			_exit(1);
-		}
-		for (;;) {
-			(void)pause();
-		}
-	}
-	ck_assert_int_eq(close(ends[1]), 0);
-	ck_assert_int_eq(read(ends[0], &byte, 1), 1);
-	ck_assert_int_eq(close(ends[0]), 0);
-	return pid;
-}
-
 static struct machine_view look_at(pid_t pid)
 {
 	struct process_facts facts;
@@ -191,8 +163,8 @@ START_TEST(test_sockets)
 	ck_assert_int_eq(mkdir(fixture_path(servers[_i].directory), 0700), 0);
 	(void)snprintf(socket_path, sizeof(socket_path), "%s/%s",
 		       fixture_path(servers[_i].directory), servers[_i].name);
-	server = start_child(serve);
-	client = start_child(connect_to_it);
+	server = child_start(serve);
+	client = child_start(connect_to_it);
 	if (is_dump_possible()) {
 		view = look_at(server);
 		ck_assert_uint_eq(view.unknown & by_sockets, 0);
@@ -222,7 +194,7 @@ START_TEST(test_accepted_socket)
 
 	ck_assert_int_eq(mkdir(fixture_path(".X11-unix"), 0700), 0);
 	(void)snprintf(socket_path, sizeof(socket_path), "%s/X98", fixture_path(".X11-unix"));
-	pid = start_child(serve_itself);
+	pid = child_start(serve_itself);
 	if (is_dump_possible()) {
 		view = look_at(pid);
 		ck_assert(view.is & MACHINE_DISPLAY_SERVER);
@@ -235,7 +207,7 @@ END_TEST
 /* The kernel would not tell of its sockets: then they are unknown, not absent. */
 START_TEST(test_other_network)
 {
-	pid_t pid = start_child(leave_network);
+	pid_t pid = child_start(leave_network);
 	struct process_facts facts;
 	struct process_facts own;
 	struct machine_view view;
@@ -288,7 +260,7 @@ static int open_pty(void)
 START_TEST(test_pty_master)
 {
 	int number = open_pty();
-	pid_t holder = start_child(hold_master);
+	pid_t holder = child_start(hold_master);
 	struct machine_view view = look_at(holder);
 	pid_t shell;
 
@@ -298,7 +270,7 @@ START_TEST(test_pty_master)
 	ck_assert_int_eq(view.ptys[0], number);
 	ck_assert(!machine_pty_is_live(machine, number));
 
-	shell = start_child(take_terminal);
+	shell = child_start(take_terminal);
 	machine_facts_reset(machine); /* a new question */
 	view = look_at(holder);
 	ck_assert(view.is & MACHINE_LIVE_PTY);
@@ -335,9 +307,9 @@ START_TEST(test_self)
 	pid_t shell;
 
 	(void)open_pty();
-	holder = start_child(hold_master);
-	shell = start_child(take_terminal);
-	stranger = child_start();
+	holder = child_start(hold_master);
+	shell = child_start(take_terminal);
+	stranger = child_start(NULL);
 	callers[0] = member(shell);
 	callers[1] = member(getppid());
 	callers[2] = (struct self_member){.pid = stranger, .start_time = 1}; /* has gone since */
@@ -405,8 +377,8 @@ START_TEST(test_package_lock)
 
 	put("var/lib/dpkg/lock", "");
 	(void)snprintf(lock_path, sizeof(lock_path), "%s/var/lib/dpkg/lock", root);
-	holder = start_child(lock_file);
-	reader = start_child(open_only);
+	holder = child_start(lock_file);
+	reader = child_start(open_only);
 	view = look_at(holder);
 	ck_assert(view.is & MACHINE_PACKAGE_LOCK);
 	ck_assert_str_eq(view.lock, "/var/lib/dpkg/lock");
@@ -415,7 +387,7 @@ START_TEST(test_package_lock)
 	child_end(holder);
 	put("var/lib/other", "");
 	(void)snprintf(lock_path, sizeof(lock_path), "%s/var/lib/other", root);
-	holder = start_child(lock_file); /* another lock, on the same disk */
+	holder = child_start(lock_file); /* another lock, on the same disk */
 	machine_facts_reset(machine);
 	view = look_at(holder);
 	ck_assert(!(view.is & MACHINE_PACKAGE_LOCK));
@@ -434,7 +406,7 @@ START_TEST(test_lock_by_presence)
 
 	put("var/lib/pacman/db.lck", "");
 	(void)snprintf(lock_path, sizeof(lock_path), "%s/var/lib/pacman/db.lck", root);
-	holder = start_child(open_only);
+	holder = child_start(open_only);
 	view = look_at(holder);
 	ck_assert(view.is & MACHINE_PACKAGE_LOCK);
 	ck_assert_str_eq(view.lock, "/var/lib/pacman/db.lck");
@@ -559,11 +531,11 @@ START_TEST(test_fuse)
 		skip("/dev/fuse cannot be opened");
 		return;
 	}
-	pid = start_child(serve_fuse);
+	pid = child_start(serve_fuse);
 	view = look_at(pid);
 	ck_assert(view.is & MACHINE_FUSE_SERVER);
 	child_end(pid);
-	pid = start_child(hold_fuse);
+	pid = child_start(hold_fuse);
 	view = look_at(pid);
 	ck_assert(!(view.unknown & MACHINE_FUSE_SERVER));
 	child_end(pid);
@@ -576,7 +548,7 @@ START_TEST(test_denied)
 {
 	struct process_facts facts = {0};
 	struct machine_view view;
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 
 	if (geteuid() != 0) {
 		skip("there is no other user to be");
@@ -598,7 +570,7 @@ START_TEST(test_gone)
 {
 	struct process_facts facts;
 	struct machine_view view;
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 
 	ck_assert_int_eq(process_facts_read(proc_fd, pid, 0, &facts), 0);
 	child_end(pid);
@@ -682,8 +654,8 @@ START_TEST(test_scope)
 		skip("there is no cgroup2 that may be written to");
 		return;
 	}
-	first = start_child(join_scope);
-	second = start_child(join_scope);
+	first = child_start(join_scope);
+	second = child_start(join_scope);
 	ck_assert_int_eq(process_facts_read(proc_fd, second, 0, &facts), 0);
 	ck_assert_str_eq(facts.cgroup.scope, name);
 	ck_assert_uint_eq(facts.cgroup.manager_uid, 4711);
@@ -691,7 +663,7 @@ START_TEST(test_scope)
 	ck_assert_int_eq(scope.first_pid, first);
 	ck_assert_uint_eq(scope.first_start_time, member(first).start_time);
 	ck_assert(!scope.has_pty_master);
-	terminal = start_child(join_with_master);
+	terminal = child_start(join_with_master);
 	machine_facts_reset(machine);
 	ck_assert_int_eq(machine_find_scope(machine, &facts, &scope), 0);
 	ck_assert_int_eq(scope.first_pid, first);

@@ -204,7 +204,7 @@ START_TEST(test_both_ways)
 	map = mmap(NULL, 1, PROT_READ, MAP_PRIVATE, fd, 0);
 	ck_assert_ptr_ne(map, MAP_FAILED);
 	ck_assert_int_eq(close(fd), 0);
-	pid = child_start(); /* it holds still */
+	pid = child_start(NULL); /* it holds still */
 	read_all(pid, true, &by_text);
 	for (size_t i = 0; i < by_text.n; i++) {
 		is_found |= by_text.mappings[i].address == (uint64_t)(uintptr_t)map &&

@@ -31,7 +31,7 @@ static void open_fixture(void)
 	fixture_count_descriptors();
 	broker_fixture_open(&fixture, 0);
 	caller_init(&self, &fixture, getpid());
-	child_pid = child_start();
+	child_pid = child_start(NULL);
 	caller_init(&child, &fixture, child_pid);
 }
 
@@ -82,7 +82,7 @@ END_TEST
 START_TEST(test_give_to_a_sibling)
 {
 	struct started started;
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 
 	ck_assert_uint_eq(ask_start_owned(&child, 1, pid, 0, &started), STATUS_ACCESS_DENIED);
 	ck_assert_uint_eq(count_sessions(), 0);
@@ -143,7 +143,7 @@ static const char other_key[] = "00112233445566778899aabbccddeeff";
 START_TEST(test_attach)
 {
 	struct started started;
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 	struct caller stranger;
 
 	caller_init(&stranger, &fixture, pid);

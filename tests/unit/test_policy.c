@@ -54,7 +54,7 @@ static void load(void)
 
 static struct policy_decision decide(const char *unit, bool is_user, const char *executable)
 {
-	struct policy_subject subject = {unit, is_user, executable};
+	struct policy_subject subject = {unit, is_user, executable, NULL};
 	struct policy_decision decision;
 
 	policy_decide(policy, &subject, &decision);

@@ -86,7 +86,7 @@ END_TEST
 
 START_TEST(test_exit_is_told)
 {
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 	struct process *process = open_process(pid);
 
 	ck_assert_int_eq(process->is_gone, false);
@@ -133,7 +133,7 @@ END_TEST
 /* The pid is there, but belongs to a later process. */
 START_TEST(test_other_start_time)
 {
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 	struct process *process = open_process(pid);
 	struct process_id id = process->id;
 	struct process *found = NULL;
@@ -150,7 +150,7 @@ END_TEST
  * not been served yet; its exit is still told. */
 START_TEST(test_dead_but_not_served)
 {
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 	struct process *process = open_process(pid);
 	struct process *found = NULL;
 
@@ -249,7 +249,7 @@ START_TEST(test_idle_limit)
 	for (unsigned int i = 0; i < N; i++) {
 		struct process *process;
 
-		pids[i] = child_start();
+		pids[i] = child_start(NULL);
 		process = open_process(pids[i]);
 		ck_assert_int_eq(process_add_answered(process, id), 0);
 		process_settle(process);
@@ -280,7 +280,7 @@ static pid_t start_family(pid_t *ret_grandchild)
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
-		pid_t grandchild = child_start();
+		pid_t grandchild = child_start(NULL);
 
 		if (write(pipe_fds[1], &grandchild, sizeof(grandchild)) > 0) {
 			(void)pause();
@@ -298,7 +298,7 @@ START_TEST(test_descendants)
 {
 	pid_t grandchild_pid;
 	pid_t child_pid = start_family(&grandchild_pid);
-	pid_t other_pid = child_start();
+	pid_t other_pid = child_start(NULL);
 	struct process *self = open_process(getpid());
 	struct process *child = open_process(child_pid);
 	struct process *grandchild = open_process(grandchild_pid);

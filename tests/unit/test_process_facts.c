@@ -192,40 +192,12 @@ END_TEST
 START_TEST(test_none)
 {
 	struct process_facts facts;
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 
 	child_end(pid);
 	ck_assert_int_eq(process_facts_read(proc_fd, pid, 0, &facts), -ESRCH);
 }
 END_TEST
-
-/* Runs `function` in a child that then waits; returns when it has. */
-static pid_t start_child(void (*function)(void))
-{
-	int ends[2];
-	pid_t pid;
-	char byte;
-
-	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) {
-			_exit(1);
-		}
-		function();
-		if (write(ends[1], "x", 1) != 1) {
-			_exit(1);
-		}
-		for (;;) {
-			(void)pause();
-		}
-	}
-	ck_assert_int_eq(close(ends[1]), 0);
-	ck_assert_int_eq(read(ends[0], &byte, 1), 1);
-	ck_assert_int_eq(close(ends[0]), 0);
-	return pid;
-}
 
 static void on_signal(int number)
 {
@@ -242,7 +214,7 @@ static void set_signals(void)
 START_TEST(test_signals)
 {
 	struct process_facts facts;
-	pid_t pid = start_child(set_signals);
+	pid_t pid = child_start(set_signals);
 
 	ck_assert_int_eq(process_facts_read(proc_fd, pid, 0, &facts), 0);
 	ck_assert(facts.signals_caught & UINT64_C(1) << (SIGTERM - 1));
@@ -263,7 +235,7 @@ static void be_traced(void)
 START_TEST(test_traced)
 {
 	struct process_facts facts;
-	pid_t pid = start_child(be_traced);
+	pid_t pid = child_start(be_traced);
 
 	ck_assert_int_eq(process_facts_read(proc_fd, pid, 0, &facts), 0);
 	ck_assert_int_eq(facts.tracer, getpid());
@@ -285,7 +257,7 @@ static void take_terminal(void)
 START_TEST(test_controlling_terminal)
 {
 	struct process_facts facts;
-	pid_t pid = start_child(take_terminal);
+	pid_t pid = child_start(take_terminal);
 	int pty;
 
 	ck_assert_int_eq(process_facts_read(proc_fd, pid, 0, &facts), 0);
@@ -377,7 +349,7 @@ START_TEST(test_zombie)
 {
 	struct process_facts facts;
 	siginfo_t info;
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 
 	ck_assert_int_eq(kill(pid, SIGKILL), 0);
 	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
@@ -411,7 +383,7 @@ START_TEST(test_foreign)
 {
 	struct process_facts facts;
 	bool is_signal_known;
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 
 	if (geteuid() != 0) {
 		child_end(pid);
@@ -534,7 +506,7 @@ static void drop_arguments(void)
 START_TEST(test_empty_command_line)
 {
 	struct process_facts facts;
-	pid_t pid = start_child(drop_arguments);
+	pid_t pid = child_start(drop_arguments);
 
 	ck_assert_int_eq(process_facts_read(proc_fd, pid, 0, &facts), 0);
 	ck_assert(process_facts_know(&facts, FACT_CMDLINE));

@@ -206,7 +206,7 @@ END_TEST
 
 START_TEST(test_gone)
 {
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 	struct procfs_stat stat;
 	struct procfs_status status;
 	uint64_t inode;

@@ -284,7 +284,7 @@ START_TEST(test_pidfd_pool)
 	for (uint32_t n = 0; n < N; n++) {
 		struct procfs_stat stat;
 
-		children[n] = child_start();
+		children[n] = child_start(NULL);
 		ck_assert_int_eq(procfs_read_stat(proc_fd, children[n], &stat), 0);
 		ck_assert_int_eq(
 			resource_add_process(set, (uint32_t)children[n], stat.start_time, 0, &i),

@@ -196,7 +196,7 @@ END_TEST
 
 START_TEST(test_restart_brings_back)
 {
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 	const struct session *session;
 
 	ck_assert_int_eq(start(process_of(getpid())), 0);
@@ -234,7 +234,7 @@ END_TEST
 /* The owner died while no broker ran: its sessions end; who had joined has left. */
 START_TEST(test_restart_without_the_owner)
 {
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 
 	ck_assert_int_eq(start(process_of(getpid())), 0);
 	ck_assert_int_eq(start(process_of(pid)), 0);
@@ -308,7 +308,7 @@ END_TEST
 
 START_TEST(test_answers_of_the_dead)
 {
-	pid_t pid = child_start();
+	pid_t pid = child_start(NULL);
 	struct process *owner = process_of(pid);
 
 	owner->n_connections++;
